@@ -1,0 +1,249 @@
+/** The registry's wire: registrations, the table, the watch, and the compare-and-set of what is live. */
+import { z } from 'zod';
+import type { Operations } from './operation.ts';
+import { route, routePolicy } from './route.ts';
+
+export const serviceName = z
+  .string()
+  .regex(
+    /^[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?$/,
+    'must be 1 to 40 of a-z, 0-9 and -, begin with a letter and not end with -',
+  );
+/** `users-7`: the service's name, a dash, a number that counts up. */
+export const deploymentId = z.string().regex(/^[a-z][a-z0-9-]{0,60}$/, 'must be a deployment id such as users-7');
+export const instanceId = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,119}$/, 'must be 1 to 120 of letters, digits and . _ : -');
+export const side = z.enum(['blue', 'green']);
+export type Side = z.infer<typeof side>;
+const port = z.int().min(1).max(65535);
+const host = z.string().min(1).max(253);
+
+/** Named further addresses of an instance, `{ tcp: { host, port } }`: what is not HTTP. */
+export const endpoints = z.record(
+  z.string().regex(/^[a-z][a-z0-9-]{0,19}$/),
+  z.strictObject({ host: host.optional(), port }),
+);
+
+export const instanceStatus = z.enum(['UP', 'STARTING', 'DOWN', 'OUT_OF_SERVICE', 'UNKNOWN']);
+
+export const LEASE_MIN_MS = 1_000;
+export const LEASE_MAX_MS = 3_600_000;
+
+/** Body of `PUT /v1/instances/{id}`. */
+export const registration = z.strictObject({
+  service: serviceName,
+  deployment: deploymentId.optional().describe('Defaults to `{service}-1`'),
+  host: host.default('127.0.0.1'),
+  port,
+  routes: z.array(route).max(100).default([]),
+  leaseMs: z.int().min(LEASE_MIN_MS).max(LEASE_MAX_MS).default(30_000),
+  version: z.string().max(100).default(''),
+  side: side.optional(),
+  endpoints: endpoints.default({}),
+  status: instanceStatus.default('UP'),
+  weight: z.number().min(0).max(1000).default(1),
+  zone: z.string().max(100).default(''),
+  metadata: z.record(z.string().max(100), z.string().max(1000)).default({}),
+  health: z
+    .string()
+    .startsWith('/')
+    .max(500)
+    .optional()
+    .describe('HTTP path that answers 2xx while the instance is well; without it a TCP connect is the probe'),
+});
+export type Registration = z.infer<typeof registration>;
+export type RegistrationInput = z.input<typeof registration>;
+
+/** Answer to registration and renewal. */
+export const leaseAnswer = z.object({ id: instanceId, leaseMs: z.int(), revision: z.int() });
+
+export const instance = z.object({
+  id: instanceId,
+  host: z.string(),
+  port,
+  endpoints,
+  status: instanceStatus,
+  weight: z.number(),
+  zone: z.string(),
+  metadata: z.record(z.string(), z.string()),
+});
+export type Instance = z.infer<typeof instance>;
+
+export const deployment = z.object({
+  version: z.string(),
+  side: side.nullable(),
+  routes: z.array(routePolicy),
+  instances: z.array(instance),
+});
+export type Deployment = z.infer<typeof deployment>;
+
+/** Shares of traffic by deployment while a canary runs, in percent, adding up to 100; null: all to `live`. */
+export const split = z.record(deploymentId, z.int().min(0).max(100)).nullable();
+
+export const serviceEntry = z.object({
+  declared: z
+    .boolean()
+    .describe('Whether a yard file declares it; then only its SERVICE_TOKEN or the operator may write'),
+  live: deploymentId.nullable(),
+  standby: deploymentId.nullable(),
+  split,
+  deployments: z.record(deploymentId, deployment),
+});
+export type ServiceEntry = z.infer<typeof serviceEntry>;
+
+/** What everybody routes by. `epoch` counts changes of what is live; `revision` counts every change, instances included. */
+export const table = z.object({
+  epoch: z.int().min(0),
+  revision: z.int().min(0),
+  services: z.record(serviceName, serviceEntry),
+});
+export type Table = z.infer<typeof table>;
+
+/** A `change` on the watch: the entries that changed, whole; null for a service that is gone. */
+export const change = z.object({
+  epoch: z.int(),
+  revision: z.int(),
+  services: z.record(serviceName, serviceEntry.nullable()),
+});
+export type Change = z.infer<typeof change>;
+
+export const watchQuery = z.strictObject({
+  watcher: instanceId.optional().describe('Needed when `role` is given'),
+  role: z
+    .enum(['gateway', 'client'])
+    .optional()
+    .describe('A watcher that routes: it has a lease, and must acknowledge'),
+});
+
+/** Body of `PUT /v1/watchers/{id}/ack`; it also renews the watcher's lease (10 s). */
+export const acknowledgement = z.strictObject({
+  epoch: z.int().min(0),
+  inFlight: z.record(deploymentId, z.int().min(0)).default({}),
+});
+export type Acknowledgement = z.infer<typeof acknowledgement>;
+export const WATCHER_LEASE_MS = 10_000;
+
+export const watchers = z.object({
+  watchers: z.array(
+    z.object({
+      id: instanceId,
+      role: z.enum(['gateway', 'client']),
+      connected: z.boolean(),
+      epoch: z.int().nullable().describe('Last acknowledged'),
+      inFlight: z.record(deploymentId, z.int()),
+      leaseExpiresInMs: z.int(),
+    }),
+  ),
+});
+
+/** Body of `POST /v1/live`: compare-and-set of what is live, all named services in one epoch or none. Operator's token. */
+export const liveChange = z.strictObject({
+  changes: z
+    .record(
+      serviceName,
+      z.strictObject({
+        live: deploymentId.nullable(),
+        standby: deploymentId.nullable().default(null),
+        split: split.default(null),
+      }),
+    )
+    .refine((changes) => Object.keys(changes).length > 0, 'must name a service'),
+  expect: z.int().min(0).describe('The epoch that the caller decided by'),
+  locks: z.record(serviceName, z.int()).default({}),
+});
+export type LiveChange = z.infer<typeof liveChange>;
+export const liveAnswer = z.object({ epoch: z.int() });
+
+/** Body of `PUT /v1/declarations`: every service that the yard file declares; replaces what was declared. Operator's token. */
+export const declarations = z.strictObject({
+  services: z.record(serviceName, z.strictObject({ routes: z.array(route).max(100).default([]) })),
+});
+export type Declarations = z.infer<typeof declarations>;
+
+const instanceParams = z.strictObject({ id: instanceId });
+
+export const registryOperations = {
+  readTable: {
+    method: 'GET',
+    path: '/v1/table',
+    summary: 'The whole table',
+    access: 'public',
+    answer: { status: 200, schema: table },
+    errors: ['REGISTRY_RECOVERING'],
+  },
+  register: {
+    method: 'PUT',
+    path: '/v1/instances/{id}',
+    summary: 'Register an instance (201), or renew it with all it says (200)',
+    access: 'service',
+    params: instanceParams,
+    body: registration,
+    answer: { status: 201, schema: leaseAnswer },
+    errors: ['REGISTRY_NAME_DECLARED', 'REGISTRY_ROUTE_TAKEN', 'REGISTRY_INSTANCE_OF_ANOTHER_SERVICE', 'REGISTRY_FULL'],
+  },
+  renew: {
+    method: 'PUT',
+    path: '/v1/instances/{id}/lease',
+    summary: 'Renew a lease; 404 asks to register again',
+    access: 'service',
+    params: instanceParams,
+    answer: { status: 200, schema: leaseAnswer },
+    errors: ['REGISTRY_INSTANCE_UNKNOWN'],
+  },
+  deregister: {
+    method: 'DELETE',
+    path: '/v1/instances/{id}',
+    summary: 'Remove an instance',
+    access: 'service',
+    params: instanceParams,
+    answer: { status: 204 },
+    errors: ['REGISTRY_INSTANCE_UNKNOWN'],
+  },
+  watch: {
+    method: 'GET',
+    path: '/v1/watch',
+    summary:
+      'Server-sent events: `table`, then `change` with its revision as id; `Last-Event-ID` resumes, `resync` when it is too old',
+    access: 'public',
+    query: watchQuery,
+    answer: { status: 200, mediaType: 'text/event-stream' },
+    errors: ['REGISTRY_RECOVERING'],
+  },
+  acknowledge: {
+    method: 'PUT',
+    path: '/v1/watchers/{id}/ack',
+    summary: 'Say which epoch a watcher routes by and what it has in flight',
+    access: 'service',
+    params: instanceParams,
+    body: acknowledgement,
+    answer: { status: 204 },
+    errors: ['REGISTRY_WATCHER_UNKNOWN'],
+  },
+  readWatchers: {
+    method: 'GET',
+    path: '/v1/watchers',
+    summary: 'What each watcher that routes has acknowledged',
+    access: 'public',
+    answer: { status: 200, schema: watchers },
+    errors: [],
+  },
+  setLive: {
+    method: 'POST',
+    path: '/v1/live',
+    summary: 'Compare-and-set of what is live',
+    access: 'operator',
+    body: liveChange,
+    answer: { status: 200, schema: liveAnswer },
+    errors: ['REGISTRY_EPOCH_MOVED', 'REGISTRY_DEPLOYMENT_EMPTY', 'REGISTRY_SERVICE_UNKNOWN'],
+  },
+  declare: {
+    method: 'PUT',
+    path: '/v1/declarations',
+    summary: 'Say which services the yard file declares',
+    access: 'operator',
+    body: declarations,
+    answer: { status: 200, schema: liveAnswer },
+    errors: ['REGISTRY_ROUTE_TAKEN'],
+  },
+} as const satisfies Operations;

@@ -1,0 +1,45 @@
+/** Turns whatever a handler threw into an application/problem+json answer; the cause of an internal error stays in the log. */
+import { PROBLEM_MEDIA_TYPE } from '@switchyard/contracts/problem';
+import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import { problemOf, refuse, Refusal, RefusedRequest, requestErrors } from '../errors.ts';
+import type { Logger } from '../log.ts';
+
+/** The refusal that an error stands for: itself when it is one, a 4xx of Express's, else an internal error. */
+export function refusalOfError(error: unknown): Refusal {
+  if (error instanceof RefusedRequest) return error.refusal;
+  const status = (error as { status?: unknown } | null)?.status;
+  if (status === 404) return refuse(requestErrors.NO_ROUTE);
+  if (typeof status === 'number' && status >= 400 && status < 500)
+    return refuse(requestErrors.INVALID, { detail: (error as Error).message });
+  return refuse(requestErrors.INTERNAL);
+}
+
+/** Writes the answer; nothing when the head is already out, in which case the connection is cut so that the client notices. */
+export function answerProblem(response: Response, refusal: Refusal): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const problem = problemOf(refusal);
+  if (refusal.retryAfterSeconds !== undefined) response.setHeader('retry-after', String(refusal.retryAfterSeconds));
+  response
+    .status(problem.status)
+    .setHeader('cache-control', 'no-store')
+    .type(PROBLEM_MEDIA_TYPE)
+    .send(JSON.stringify(problem));
+}
+
+/** Last of an Express application's handlers. */
+export function problemHandler(log: Logger): ErrorRequestHandler {
+  return (error: unknown, request, response, _next) => {
+    const refusal = refusalOfError(error);
+    if (refusal.error.kind === 'internal')
+      log.error({ err: error, method: request.method, path: request.path }, 'request failed');
+    answerProblem(response, refusal);
+  };
+}
+
+/** For what no route took. */
+export const noRoute: RequestHandler = (request) => {
+  throw new RefusedRequest(refuse(requestErrors.NO_ROUTE, { detail: `${request.method} ${request.path}` }));
+};
