@@ -210,9 +210,7 @@ test('every dependency is pinned to an exact version', () => {
 });
 
 test('nothing is left open in the code, and no test is switched off', () => {
-  const open = new RegExp(
-    ['TO' + 'DO', 'FIX' + 'ME', 'XX' + 'X', 'HA' + 'CK'].map((word) => `\\b${word}\\b`).join('|'),
-  );
+  const open = new RegExp(`\\b(?:${['TO,DO', 'FIX,ME', 'XX,X', 'HA,CK'].join('|').replaceAll(',', '')})\\b`);
   const faults = violations(sources, (file) => {
     const switchedOff = /\b(?:test|it|describe)\.(?:only|todo)\(/.exec(read(file));
     return [...(open.exec(read(file)) ?? []), ...(switchedOff ?? [])].map((found) => `has ${found}`);
