@@ -1,0 +1,143 @@
+/** The table of commands, and the way from what was typed to the command that runs. */
+import { parseArgs } from 'node:util';
+import { CommandFailed, EXIT } from './command.ts';
+import type { Command, ExitCode, Surroundings } from './command.ts';
+import { downCommand } from './commands/down.ts';
+import { logsCommand } from './commands/logs.ts';
+import { restartCommand } from './commands/restart.ts';
+import { statusCommand } from './commands/status.ts';
+import { stopCommand } from './commands/stop.ts';
+import { upCommand } from './commands/up.ts';
+import { nearestName } from './yard-file/nearest-name.ts';
+
+/** In the order of the help. */
+export const commands: readonly Command[] = [
+  upCommand,
+  downCommand,
+  statusCommand,
+  restartCommand,
+  stopCommand,
+  logsCommand,
+];
+
+/** Runs one command line (without node and script) and answers its exit code; never throws for a fault of the user's. */
+export async function runCommandLine(
+  argv: readonly string[],
+  surroundings: Surroundings,
+  table: readonly Command[] = commands,
+): Promise<ExitCode> {
+  const { stderr, stdout, colours } = surroundings;
+  const [name, ...rest] = argv;
+  if (name === undefined || name === '--help' || name === '-h') {
+    (name === undefined ? stderr : stdout).write(overview(table));
+    return name === undefined ? EXIT.wrongUsage : EXIT.done;
+  }
+  if (name === 'help') return help(rest, surroundings, table);
+  const command = table.find((candidate) => candidate.name === name);
+  if (command === undefined) return unknownCommand(name, surroundings, table);
+  if (rest.includes('--help') || rest.includes('-h')) {
+    stdout.write(helpOf(command));
+    return EXIT.done;
+  }
+  try {
+    const { values, positionals } = parsed(command, rest);
+    return await command.run({ ...surroundings, values, positionals });
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error;
+    stderr.write(`${colours.red('yard:')} ${error.message}\n`);
+    if (error.hint !== undefined) stderr.write(`${colours.dim(error.hint)}\n`);
+    return error.exitCode;
+  }
+}
+
+function parsed(command: Command, argv: readonly string[]) {
+  const limits = command.positionals ?? { min: 0, max: 0 };
+  const options = Object.fromEntries(
+    Object.entries(command.options).map(([name, { type, short }]) => [
+      name,
+      short === undefined ? { type } : { type, short },
+    ]),
+  );
+  const usage = `usage: yard ${command.name} ${command.usage}`.trimEnd();
+  const wrong = (message: string, hint?: string) =>
+    new CommandFailed(message, { exitCode: EXIT.wrongUsage, hint: hint === undefined ? usage : `${hint}\n${usage}` });
+  let result;
+  try {
+    result = parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw wrong(firstSentence((error as Error).message), meantOption(argv, command));
+  }
+  const { positionals } = result;
+  if (positionals.length < limits.min) throw wrong(`yard ${command.name} needs a SERVICE`);
+  if (positionals.length > limits.max) {
+    const extra = positionals[limits.max]!;
+    throw wrong(`yard ${command.name} does not know what to do with ${JSON.stringify(extra)}`);
+  }
+  return { values: result.values as Readonly<Record<string, string | boolean | undefined>>, positionals };
+}
+
+const firstSentence = (message: string): string => message.split('. ')[0]!.replace(/\.$/, '');
+
+function meantOption(argv: readonly string[], command: Command): string | undefined {
+  for (const argument of argv) {
+    const name = /^--([^=]+)/.exec(argument)?.[1];
+    if (name === undefined || Object.hasOwn(command.options, name)) continue;
+    const meant = nearestName(name, Object.keys(command.options));
+    if (meant !== null) return `did you mean --${meant}?`;
+  }
+  return undefined;
+}
+
+function unknownCommand(name: string, { stderr, colours }: Surroundings, table: readonly Command[]): ExitCode {
+  const meant = nearestName(name, [...table.map((command) => command.name), 'help']);
+  stderr.write(`${colours.red('yard:')} there is no command ${JSON.stringify(name)}\n`);
+  stderr.write(colours.dim(meant === null ? 'yard help lists the commands\n' : `did you mean yard ${meant}?\n`));
+  return EXIT.wrongUsage;
+}
+
+function help(names: readonly string[], surroundings: Surroundings, table: readonly Command[]): ExitCode {
+  const [name] = names;
+  if (name === undefined) {
+    surroundings.stdout.write(overview(table));
+    return EXIT.done;
+  }
+  const command = table.find((candidate) => candidate.name === name);
+  if (command === undefined) return unknownCommand(name, surroundings, table);
+  surroundings.stdout.write(helpOf(command));
+  return EXIT.done;
+}
+
+function overview(table: readonly Command[]): string {
+  const rows = table.map((command) => ({
+    left: `${command.name} ${command.usage}`.trimEnd(),
+    right: command.summary,
+  }));
+  const width = Math.min(34, Math.max(0, ...rows.map((row) => row.left.length)));
+  return [
+    'yard runs what the switchyard.yaml of this folder says.',
+    '',
+    'usage: yard COMMAND',
+    '',
+    ...rows.map((row) => `  ${row.left.padEnd(width)}  ${row.right}`),
+    '',
+    'yard COMMAND --help tells more about one.',
+    'Exit codes: 0 done, 1 failed, 2 wrong usage.',
+    '',
+  ].join('\n');
+}
+
+function helpOf(command: Command): string {
+  const rows = Object.entries(command.options).map(([name, option]) => ({
+    left: `${option.short === undefined ? '    ' : `-${option.short}, `}--${name}${option.type === 'string' ? ` ${option.placeholder ?? 'VALUE'}` : ''}`,
+    right: option.help,
+  }));
+  const width = Math.max(0, ...rows.map((row) => row.left.length));
+  return [
+    `usage: yard ${command.name} ${command.usage}`.trimEnd(),
+    '',
+    `${command.summary[0]!.toUpperCase()}${command.summary.slice(1)}.`,
+    ...(command.details === undefined ? [] : ['', command.details.trim()]),
+    ...(rows.length === 0 ? [] : ['', ...rows.map((row) => `  ${row.left.padEnd(width)}  ${row.right}`)]),
+    '',
+  ].join('\n');
+}
