@@ -99,7 +99,7 @@ export const sessionStoreOperations = {
     access: 'service',
     body: signIn,
     answer: { status: 201, schema: grantedSession },
-    errors: ['USERS_SIGN_IN_REFUSED'],
+    errors: ['USERS_NOT_THE_GATEWAY', 'USERS_SIGN_IN_REFUSED', 'USERS_BUSY'],
   },
   refresh: {
     method: 'POST',
@@ -108,7 +108,7 @@ export const sessionStoreOperations = {
     access: 'service',
     body: refreshRequest,
     answer: { status: 200, schema: grantedSession },
-    errors: ['USERS_REFRESH_REFUSED'],
+    errors: ['USERS_NOT_THE_GATEWAY', 'USERS_REFRESH_REFUSED'],
   },
   end: {
     method: 'POST',
@@ -117,7 +117,7 @@ export const sessionStoreOperations = {
     access: 'service',
     body: endSessions,
     answer: { status: 204 },
-    errors: [],
+    errors: ['USERS_NOT_THE_GATEWAY'],
   },
   ended: {
     method: 'GET',
@@ -126,7 +126,7 @@ export const sessionStoreOperations = {
     access: 'service',
     query: endedQuery,
     answer: { status: 200, schema: endedSessions },
-    errors: [],
+    errors: ['USERS_NOT_THE_GATEWAY'],
   },
 } as const satisfies Operations;
 

@@ -22,7 +22,8 @@ export const usersEvents = {
   },
   deleted: {
     type: 'users.user.deleted.v1',
-    summary: 'An account was deleted; everything of it goes',
+    summary:
+      'An account was deleted; everything of it goes, friendships and blocks included, and the payloads of its earlier events are erased',
     subject: 'user id',
     data: z.object({ userId: id }),
   },
@@ -34,7 +35,8 @@ export const usersEvents = {
   },
   parted: {
     type: 'users.friendship.ended.v1',
-    summary: 'Two people are friends no more, for whatever reason',
+    summary:
+      'Two people are friends no more, because they parted or one blocked the other; users.user.deleted says it for all friends of an account at once',
     subject: 'pair of user ids',
     data: pair,
   },

@@ -4,22 +4,38 @@ import type { Operations } from './operation.ts';
 import { id, idParams, pageOf, pageQuery, timestamp } from './page.ts';
 
 export const handle = z.string().regex(/^[a-z0-9_]{3,30}$/, 'must be 3 to 30 of a-z, 0-9 and _');
-/** Plain one-line text: no control characters, something visible in it. */
-const visible = (schema: z.ZodString) =>
-  // eslint-disable-next-line no-control-regex
-  schema
-    .regex(/^[^\u0000-\u001f\u007f]*$/, 'must not contain control characters')
-    .refine((text) => text.trim().length > 0, 'must not be blank');
-export const displayName = visible(z.string().min(1).max(60));
+/** Half of a surrogate pair is no character: a database would store something else in its place. */
+const WELL_FORMED = 'must be well-formed Unicode';
+/** Controls (C0, DEL, C1), line and paragraph separators, and the marks that turn the direction of the text around them. */
+// eslint-disable-next-line no-control-regex
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/;
+/** The same without tab and line breaks. */
+// eslint-disable-next-line no-control-regex
+const UNPRINTABLE_IN_LINES = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
+/** A letter, digit, punctuation or symbol that leaves a mark on the screen (fillers and the empty Braille cell do not). */
+const VISIBLE = /(?![\u115f\u1160\u3164\uffa0\u2800])[\p{L}\p{N}\p{P}\p{S}]/u;
+
+/** One line of plain text with something visible in it. */
+export const displayName = z
+  .string()
+  .min(1)
+  .max(60)
+  .refine((text) => text.isWellFormed(), WELL_FORMED)
+  .refine((text) => !UNPRINTABLE.test(text), 'must not contain control characters')
+  .refine((text) => VISIBLE.test(text), 'must not be blank');
 export const email = z.email().max(254);
 export const password = z
   .string()
   .min(12, 'must have at least 12 characters')
-  .max(128, 'must have at most 128 characters');
+  .max(128, 'must have at most 128 characters')
+  .refine((text) => text.isWellFormed(), WELL_FORMED)
+  .refine((text) => !text.includes('\u0000'), 'must not contain NUL');
+/** Plain text, line breaks kept. */
 export const bio = z
   .string()
   .max(300)
-  .regex(/^[^\u0000]*$/, 'must not contain NUL');
+  .refine((text) => text.isWellFormed(), WELL_FORMED)
+  .refine((text) => !UNPRINTABLE_IN_LINES.test(text), 'must not contain control characters');
 
 /** What you are to a person; `self` for yourself. Blocked people are not shown at all. */
 export const friendship = z.enum(['none', 'friends', 'incoming', 'outgoing', 'self']);
@@ -69,11 +85,22 @@ export const suggestion = z.object({ ...user.shape, commonFriends: z.int() }).me
 export type Suggestion = z.infer<typeof suggestion>;
 
 export const handleParams = z.strictObject({ handle });
-export const userSearch = pageQuery.extend({ query: z.string().trim().max(60).default('') });
+export const userSearch = pageQuery.extend({
+  query: z
+    .string()
+    .trim()
+    .max(60)
+    .refine((text) => text.isWellFormed(), WELL_FORMED)
+    .refine((text) => !UNPRINTABLE.test(text), 'must not contain control characters')
+    .default('')
+    .describe('Beginnings of words of the handle or the name; empty: everybody, by handle'),
+});
 export const requestsQuery = pageQuery.extend({
   direction: z.enum(['incoming', 'outgoing']).default('incoming'),
 });
 export const FRIENDS_MAX = 5_000;
+/** Requests of one person that nobody has answered yet. */
+export const OPEN_REQUESTS_MAX = 5_000;
 
 export const usersOperations = {
   createUser: {
@@ -83,7 +110,7 @@ export const usersOperations = {
     access: 'public',
     body: createUser,
     answer: { status: 201, schema: ownUser },
-    errors: ['USERS_HANDLE_TAKEN', 'USERS_EMAIL_TAKEN', 'USERS_HANDLE_RESERVED'],
+    errors: ['USERS_HANDLE_TAKEN', 'USERS_EMAIL_TAKEN', 'USERS_HANDLE_RESERVED', 'USERS_BUSY'],
   },
   searchUsers: {
     method: 'GET',
@@ -118,7 +145,7 @@ export const usersOperations = {
     access: 'identity',
     body: deleteUser,
     answer: { status: 204 },
-    errors: ['USERS_PASSWORD_WRONG'],
+    errors: ['USERS_PASSWORD_WRONG', 'USERS_BUSY'],
   },
   changePassword: {
     method: 'PUT',
@@ -127,7 +154,7 @@ export const usersOperations = {
     access: 'identity',
     body: changePassword,
     answer: { status: 204 },
-    errors: ['USERS_PASSWORD_WRONG'],
+    errors: ['USERS_PASSWORD_WRONG', 'USERS_BUSY'],
   },
   readUser: {
     method: 'GET',
@@ -205,6 +232,7 @@ export const usersOperations = {
       'USERS_ALREADY_FRIENDS',
       'USERS_ALREADY_REQUESTED',
       'USERS_TOO_MANY_FRIENDS',
+      'USERS_TOO_MANY_REQUESTS',
     ],
   },
   listRequests: {

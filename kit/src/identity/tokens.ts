@@ -30,9 +30,14 @@ class Remembered<T> {
   }
 }
 
+/** Who asks, and in which session. */
+export interface VerifiedIdentity extends Identity {
+  readonly sessionId: string;
+}
+
 /** Reads identity tokens whose audience is this service. Clock tolerance 5 s. */
 export class IdentityVerifier {
-  private readonly remembered = new Remembered<Identity>();
+  private readonly remembered = new Remembered<VerifiedIdentity>();
   private readonly keys: JWTVerifyGetKey;
   private readonly audience: string;
   private readonly now: () => number;
@@ -43,14 +48,14 @@ export class IdentityVerifier {
   }
 
   /** Who asks; null when the token is not valid here. Throws only when the keys could not be had. */
-  async verify(token: string): Promise<Identity | null> {
+  async verify(token: string): Promise<VerifiedIdentity | null> {
     const nowMs = this.now();
     const known = this.remembered.get(token, nowMs);
     if (known !== undefined) return known;
     const payload = await verified(token, this.keys, this.audience, nowMs);
     const claims = identityClaims.safeParse(payload);
     if (!claims.success) return null;
-    const who = { id: claims.data.sub, handle: claims.data.handle, name: claims.data.name };
+    const who = { id: claims.data.sub, handle: claims.data.handle, name: claims.data.name, sessionId: claims.data.sid };
     this.remembered.set(token, who, claims.data.exp * 1_000);
     return who;
   }
