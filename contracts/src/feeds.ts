@@ -9,6 +9,7 @@ export const TEXT_MAX = 500;
 const written = z
   .string()
   .max(TEXT_MAX * 4)
+  .refine((text) => text.isWellFormed(), 'must be well-formed Unicode')
   .transform((text) => text.normalize('NFC'))
   // eslint-disable-next-line no-control-regex
   .refine((text) => !/[\u0000-\u0008\u000b-\u001f\u007f]/.test(text), 'must not contain control characters')
