@@ -29,8 +29,7 @@ export const password = z
   .min(12, 'must have at least 12 characters')
   .max(128, 'must have at most 128 characters')
   .refine((text) => text.isWellFormed(), WELL_FORMED)
-  .refine((text) => !text.includes('\u0000'), 'must not contain NUL')
-  .refine((text) => text.isWellFormed(), 'must be well-formed Unicode');
+  .refine((text) => !text.includes('\u0000'), 'must not contain NUL');
 /** Plain text, line breaks kept. */
 export const bio = z
   .string()
