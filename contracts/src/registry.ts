@@ -1,6 +1,7 @@
 /** The registry's wire: registrations, the table, the watch, and the compare-and-set of what is live. */
 import { z } from 'zod';
 import type { Operations } from './operation.ts';
+import { problem } from './problem.ts';
 import { route, routePolicy } from './route.ts';
 
 export const serviceName = z
@@ -70,10 +71,13 @@ export const instance = z.object({
 });
 export type Instance = z.infer<typeof instance>;
 
+/** Routes as the registry answers them; fields that a newer registry adds are left out instead of refused. */
+const tableRoutes = z.array(routePolicy.strip());
+
 export const deployment = z.object({
   version: z.string(),
   side: side.nullable(),
-  routes: z.array(routePolicy),
+  routes: tableRoutes,
   instances: z.array(instance),
 });
 export type Deployment = z.infer<typeof deployment>;
@@ -85,6 +89,9 @@ export const serviceEntry = z.object({
   declared: z
     .boolean()
     .describe('Whether a yard file declares it; then only its SERVICE_TOKEN or the operator may write'),
+  routes: tableRoutes
+    .optional()
+    .describe('Routes of the declaration, also while nothing is live; absent when no yard file declares the service'),
   live: deploymentId.nullable(),
   standby: deploymentId.nullable(),
   split,
@@ -136,6 +143,7 @@ export const watchers = z.object({
     }),
   ),
 });
+export type Watchers = z.infer<typeof watchers>;
 
 /** Body of `POST /v1/live`: compare-and-set of what is live, all named services in one epoch or none. Operator's token. */
 export const liveChange = z.strictObject({
@@ -153,13 +161,17 @@ export const liveChange = z.strictObject({
   locks: z.record(serviceName, z.int()).default({}),
 });
 export type LiveChange = z.infer<typeof liveChange>;
+export type LiveChangeInput = z.input<typeof liveChange>;
 export const liveAnswer = z.object({ epoch: z.int() });
+/** The 409 of `POST /v1/live` whose `expect` is not the current epoch (REGISTRY_EPOCH_MOVED) also says what it is. */
+export const epochMovedProblem = problem.extend({ epoch: z.int() });
 
 /** Body of `PUT /v1/declarations`: every service that the yard file declares; replaces what was declared. Operator's token. */
 export const declarations = z.strictObject({
   services: z.record(serviceName, z.strictObject({ routes: z.array(route).max(100).default([]) })),
 });
 export type Declarations = z.infer<typeof declarations>;
+export type DeclarationsInput = z.input<typeof declarations>;
 
 const instanceParams = z.strictObject({ id: instanceId });
 
