@@ -88,6 +88,11 @@ export const requestErrors = defineErrors('REQUEST', {
     title: 'This needs the token of a service',
     retryable: false,
   },
+  NOT_THIS_SERVICE: {
+    kind: 'forbidden',
+    title: 'This is not for the service that asks',
+    retryable: false,
+  },
   NOT_THE_OPERATOR: {
     kind: 'unauthenticated',
     title: 'This needs the token of the operator',
@@ -127,6 +132,20 @@ export class RefusedRequest extends Error {
     super(refusal.error.code);
     this.name = 'RefusedRequest';
     this.refusal = refusal;
+  }
+}
+
+/**
+ * Something that a request needs is away for the moment: a database, another service, the keys. The edge answers 503 with
+ * `Retry-After`; `message` and `cause` are for the log alone.
+ */
+export class Unavailable extends Error {
+  /** Seconds. */
+  readonly retryAfterSeconds: number;
+  constructor(message: string, options: { cause?: unknown; retryAfterSeconds?: number } = {}) {
+    super(message, { cause: options.cause });
+    this.name = 'Unavailable';
+    this.retryAfterSeconds = options.retryAfterSeconds ?? 1;
   }
 }
 

@@ -1,12 +1,14 @@
 /** Turns whatever a handler threw into an application/problem+json answer; the cause of an internal error stays in the log. */
 import { PROBLEM_MEDIA_TYPE } from '@switchyard/contracts/problem';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
-import { problemOf, refuse, Refusal, RefusedRequest, requestErrors } from '../errors.ts';
+import { problemOf, refuse, Refusal, RefusedRequest, requestErrors, Unavailable } from '../errors.ts';
 import type { Logger } from '../log.ts';
 
 /** The refusal that an error stands for: itself when it is one, a 4xx of Express's, else an internal error. */
 export function refusalOfError(error: unknown): Refusal {
   if (error instanceof RefusedRequest) return error.refusal;
+  if (error instanceof Unavailable)
+    return refuse(requestErrors.UNAVAILABLE, { retryAfterSeconds: error.retryAfterSeconds });
   const status = (error as { status?: unknown } | null)?.status;
   if (status === 404) return refuse(requestErrors.NO_ROUTE);
   if (typeof status === 'number' && status >= 400 && status < 500)

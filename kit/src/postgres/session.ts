@@ -1,0 +1,32 @@
+/** A connection of one's own, for what belongs to a connection: advisory locks, long migrations. */
+import pg from 'pg';
+import { named } from './connection-errors.ts';
+import { inTransaction, send } from './transaction.ts';
+import type { Queryable, Transaction } from './transaction.ts';
+
+export interface Session extends Queryable {
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  /** Aborted when the connection is lost or closed; with it go its locks and its open transaction. */
+  readonly lost: AbortSignal;
+  close(): Promise<void>;
+}
+
+/** @throws DatabaseAway when it cannot be opened; pg's DatabaseError when it is refused (no such database, wrong password) */
+export async function openSession(config: pg.ClientConfig): Promise<Session> {
+  const client = new pg.Client(config);
+  const lost = new AbortController();
+  client.on('error', (error) => lost.abort(named(error)));
+  client.on('end', () => lost.abort(new Error('the connection was closed')));
+  try {
+    await client.connect();
+  } catch (error) {
+    await client.end().catch(() => {});
+    throw named(error);
+  }
+  return {
+    lost: lost.signal,
+    query: (statement, values) => send(client, statement, values),
+    transaction: (work) => inTransaction(client, work),
+    close: () => client.end().catch(() => {}),
+  };
+}
