@@ -4,7 +4,7 @@ import { runCommandLine } from './cli.ts';
 import { EXIT } from './command.ts';
 
 const { stdin, stdout, stderr, env } = process;
-const isColoured = stdout.isTTY === true && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
+const isColoured = Boolean(stdout.isTTY) && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
 
 // A reader that went away (`yard logs | head`) ends the command quietly.
 stdout.on('error', (error: NodeJS.ErrnoException) => {

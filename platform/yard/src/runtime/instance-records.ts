@@ -1,0 +1,73 @@
+/** The records of instances in `.yard/instances/`: written before a process exists, so that none is ever unknown. */
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { makePrivateFolder, readFileIfAny, writeFileAtomic } from '../state/atomic-file.ts';
+
+/** `process` is null from the intention to start until the process is known. Holds no value of the environment. */
+const processRecord = z.object({
+  version: z.literal(1),
+  id: z.string(),
+  service: z.string(),
+  deployment: z.string(),
+  ports: z.record(z.string(), z.int()),
+  logFile: z.string(),
+  labels: z.record(z.string(), z.string()),
+  startedAt: z.string(),
+  process: z.object({ pid: z.int(), born: z.string() }).nullable(),
+});
+export type ProcessRecord = z.infer<typeof processRecord>;
+
+export class InstanceRecords {
+  private readonly folder: string;
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  async prepare(): Promise<void> {
+    await makePrivateFolder(this.folder);
+  }
+
+  /** Not synced to the disk: after a power cut no process lives either. */
+  async write(record: ProcessRecord): Promise<void> {
+    await writeFileAtomic(join(this.folder, `${record.id}.json`), JSON.stringify(record), { isDurable: false });
+  }
+
+  /** A record that cannot be read is skipped: whatever it stood for is found by its environment. */
+  async all(): Promise<ProcessRecord[]> {
+    let names: string[];
+    try {
+      names = await readdir(this.folder);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
+    const records = await Promise.all(names.filter((name) => name.endsWith('.json')).map((name) => this.readOne(name)));
+    return records.filter((record) => record !== null);
+  }
+
+  async remove(id: string): Promise<void> {
+    await rm(join(this.folder, `${id}.json`), { force: true });
+    await rm(this.pidFile(id), { force: true });
+  }
+
+  /** Written by the process itself before it becomes the service: known even if the supervisor died while it was being made. */
+  pidFile(id: string): string {
+    return join(this.folder, `${id}.pid`);
+  }
+
+  async pidWritten(id: string): Promise<number | null> {
+    const text = await readFileIfAny(this.pidFile(id));
+    const pid = Number(text?.trim());
+    return Number.isInteger(pid) && pid > 1 ? pid : null;
+  }
+
+  private async readOne(name: string): Promise<ProcessRecord | null> {
+    try {
+      const parsed = processRecord.safeParse(JSON.parse(await readFile(join(this.folder, name), 'utf8')));
+      return parsed.success ? parsed.data : null;
+    } catch {
+      return null;
+    }
+  }
+}

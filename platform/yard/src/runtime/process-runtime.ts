@@ -1,0 +1,229 @@
+/** Instances as processes of this machine: each the leader of a session of its own, so that it outlives the supervisor and ends as a whole. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { makePrivateFolder } from '../state/atomic-file.ts';
+import { commandFault } from './command-lookup.ts';
+import { InstanceRecords } from './instance-records.ts';
+import type { ProcessRecord } from './instance-records.ts';
+import { portHolders } from './ports.ts';
+import { allProcesses, environmentValue, isAlive, processFacts, sendSignal } from './processes.ts';
+import { StartFault } from './runtime.ts';
+import type { InstanceEnd, InstanceRecord, InstanceSpec, Runtime, StopOptions } from './runtime.ts';
+
+/**
+ * The shell writes its process id, then becomes the program: between the making of the process and the record of its id there is
+ * no moment in which a killed supervisor would leave an orphan that nobody knows.
+ */
+const LAUNCH = 'echo $$ >"$0" && exec "$@"';
+/** How often an instance that this process did not start itself is looked at. */
+const ADOPTED_POLL_MS = process.platform === 'linux' ? 100 : 500;
+const STOP_POLL_MS = 20;
+/** After SIGKILL; longer only if the kernel holds a process (a dead network disk). */
+const KILL_DEADLINE_MS = 5_000;
+const UNSEEN: InstanceEnd = { code: null, signal: null };
+
+export class ProcessRuntime implements Runtime {
+  readonly name = 'process';
+  private readonly records: InstanceRecords;
+  private readonly known = new Map<string, ProcessRecord>();
+  /** Ends of the instances that this process started itself. */
+  private readonly endOf = new Map<string, Promise<InstanceEnd>>();
+
+  /** `folder`: where the records are, `.yard/instances`. */
+  constructor(folder: string) {
+    this.records = new InstanceRecords(folder);
+  }
+
+  async start(spec: InstanceSpec): Promise<InstanceRecord> {
+    const fault = await commandFault(spec.argv[0] ?? '', spec.cwd, spec.env);
+    if (fault !== null) throw new StartFault(fault);
+    await this.records.prepare();
+    await makePrivateFolder(dirname(spec.logFile));
+    const { id, service, deployment, ports, logFile, labels } = spec;
+    const intent: ProcessRecord = {
+      version: 1,
+      id,
+      service,
+      deployment,
+      ports,
+      logFile,
+      labels,
+      startedAt: new Date().toISOString(),
+      process: null,
+    };
+    await this.records.write(intent);
+    try {
+      const child = await this.launch(spec);
+      const pid = child.pid!;
+      const born = processFacts(pid)?.born ?? '';
+      const record = { ...intent, process: { pid, born } };
+      this.known.set(id, record);
+      await this.records.write(record);
+      return toInstanceRecord(record);
+    } catch (error) {
+      await this.stop(id, { graceMs: 0 });
+      throw error instanceof StartFault ? error : new StartFault(`could not start: ${(error as Error).message}`, error);
+    }
+  }
+
+  async list(): Promise<readonly InstanceRecord[]> {
+    const alive: InstanceRecord[] = [];
+    for (const written of await this.records.all()) {
+      const record = await this.resolved(written);
+      if (record.process !== null && isAlive(record.process)) {
+        this.known.set(record.id, record);
+        alive.push(toInstanceRecord(record));
+      } else {
+        this.known.set(record.id, record);
+        await this.removeRest(record);
+      }
+    }
+    return alive;
+  }
+
+  async ended(id: string, signal: AbortSignal): Promise<InstanceEnd> {
+    const record = this.known.get(id);
+    if (record === undefined) return UNSEEN;
+    const own = this.endOf.get(id);
+    let end = UNSEEN;
+    if (own !== undefined) end = await untilAborted(own, signal);
+    else while (record.process !== null && isAlive(record.process)) await pause(ADOPTED_POLL_MS, undefined, { signal });
+    await this.removeRest(record);
+    return end;
+  }
+
+  async stop(id: string, options: StopOptions): Promise<void> {
+    const record = this.known.get(id) ?? (await this.records.all()).find((written) => written.id === id);
+    if (record === undefined) return;
+    await this.endAll(await this.resolved(record), options);
+  }
+
+  async holdsPort(id: string, port: number): Promise<boolean | null> {
+    const record = this.known.get(id);
+    if (record === undefined) return false;
+    const holders = portHolders(port).map((holder) => holder.pid);
+    if (holders.length === 0) return null;
+    const members = new Set(membersOf(record));
+    return holders.some((pid) => members.has(pid) || environmentValue(pid, 'INSTANCE_ID') === id);
+  }
+
+  private async launch(spec: InstanceSpec): Promise<ChildProcess> {
+    const log = await open(spec.logFile, 'a', 0o600);
+    try {
+      const child = spawn('/bin/sh', ['-c', LAUNCH, this.records.pidFile(spec.id), ...spec.argv], {
+        cwd: spec.cwd,
+        env: spec.env,
+        detached: true,
+        stdio: ['ignore', log.fd, log.fd],
+      });
+      const end = new Promise<InstanceEnd>((resolve) => {
+        child.once('exit', (code, signal) => resolve({ code, signal }));
+      });
+      await new Promise<void>((resolve, reject) => {
+        child.once('spawn', resolve);
+        child.once('error', reject);
+      });
+      child.on('error', () => undefined);
+      child.unref();
+      this.endOf.set(spec.id, end);
+      return child;
+    } finally {
+      await log.close();
+    }
+  }
+
+  /** The record with its process: from the file that the process wrote itself, or by its environment, when the supervisor died in between. */
+  private async resolved(record: ProcessRecord): Promise<ProcessRecord> {
+    if (record.process !== null) return record;
+    const written = await this.records.pidWritten(record.id);
+    const candidates = written === null ? [] : [written];
+    for (const pid of [...candidates, ...pidsByEnvironment(record.id).slice(0, 1)]) {
+      const facts = processFacts(pid);
+      const instance = environmentValue(pid, 'INSTANCE_ID');
+      if (facts === null || facts.group !== pid || (instance !== null && instance !== record.id)) continue;
+      const complete = { ...record, process: { pid, born: facts.born } };
+      await this.records.write(complete);
+      return complete;
+    }
+    return record;
+  }
+
+  private async removeRest(record: ProcessRecord): Promise<void> {
+    await this.endAll(record, { graceMs: 0 });
+  }
+
+  private async endAll(record: ProcessRecord, { graceMs, hasten }: StopOptions): Promise<void> {
+    let isForced = graceMs === 0;
+    let deadlineMs = performance.now() + (isForced ? KILL_DEADLINE_MS : graceMs);
+    const asked = new Set<number>();
+    for (;;) {
+      // The environment is searched only when the group seems empty: it finds what left the group, and is the slower look.
+      let members = membersOf(record);
+      if (members.length === 0) members = pidsByEnvironment(record.id);
+      if (members.length === 0) break;
+      const isOver = performance.now() >= deadlineMs;
+      if (isForced && isOver)
+        throw new Error(`${record.id} could not be ended: pid ${members.join(', ')} ignores SIGKILL`);
+      if (!isForced && (isOver || hasten?.aborted === true)) {
+        isForced = true;
+        deadlineMs = performance.now() + KILL_DEADLINE_MS;
+      }
+      for (const pid of members.filter((pid) => isForced || !asked.has(pid))) {
+        sendSignal(pid, isForced ? 'SIGKILL' : 'SIGTERM');
+        asked.add(pid);
+      }
+      await pause(STOP_POLL_MS);
+    }
+    this.known.delete(record.id);
+    this.endOf.delete(record.id);
+    await this.records.remove(record.id);
+  }
+}
+
+/**
+ * Living processes of the instance's group and session. When the leader's id belongs to a stranger by now, the group of that
+ * number is the stranger's: then only the environment tells.
+ */
+function membersOf(record: ProcessRecord): number[] {
+  if (record.process === null) return pidsByEnvironment(record.id);
+  const { pid: leader, born } = record.process;
+  const facts = processFacts(leader);
+  const isReused = facts !== null && facts.born !== born;
+  if (isReused) return [];
+  const members = allProcesses().filter((process) => process.group === leader || process.session === leader);
+  if (facts !== null) return members.map((process) => process.pid);
+  // Without its leader a group is ours only if a member says so, or cannot be asked (no Linux).
+  return members.map((process) => process.pid).filter((pid) => isOurs(pid, record.id));
+}
+
+const isOurs = (pid: number, id: string): boolean => {
+  const instance = environmentValue(pid, 'INSTANCE_ID');
+  return instance === id || (instance === null && process.platform !== 'linux');
+};
+
+function pidsByEnvironment(id: string): number[] {
+  return process.platform === 'linux'
+    ? allProcesses()
+        .map((process) => process.pid)
+        .filter((pid) => environmentValue(pid, 'INSTANCE_ID') === id)
+    : [];
+}
+
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason as Error);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+function toInstanceRecord({ process: running, version: _version, ...record }: ProcessRecord): InstanceRecord {
+  return { ...record, handle: running === null ? '' : String(running.pid) };
+}
