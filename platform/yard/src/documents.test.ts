@@ -1,3 +1,4 @@
+/** The committed documents of this project agree with its code. */
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';

@@ -1,3 +1,4 @@
+/** References in a yard file, filled in or refused. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fillIn, referencesIn, UnfilledReference } from './interpolation.ts';

@@ -1,3 +1,4 @@
+/** Guesses at what was meant. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { editDistance, nearestName } from './nearest-name.ts';

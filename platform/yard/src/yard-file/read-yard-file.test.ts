@@ -1,3 +1,4 @@
+/** What each fault of a yard file is answered with. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readYardText } from './read-yard-file.ts';

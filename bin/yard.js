@@ -1,0 +1,17 @@
+#!/usr/bin/env node
+/** The command `yard`: finds the pinned Node.js and the compiled platform, and runs the one on the other. */
+import { existsSync } from 'node:fs';
+import { pinnedNode, NoPinnedNode, resolved, runForeground } from './pinned-node.js';
+
+const main = resolved('@switchyard/yard/main');
+if (main === null || !existsSync(main)) {
+  console.error('yard: not built yet. Run npm start (installs, builds and runs), or npm ci and npm run build.');
+  process.exit(1);
+}
+try {
+  process.exitCode = await runForeground(pinnedNode(), ['--enable-source-maps', main, ...process.argv.slice(2)]);
+} catch (error) {
+  if (!(error instanceof NoPinnedNode)) throw error;
+  console.error(`yard: ${error.message}`);
+  process.exitCode = 1;
+}
