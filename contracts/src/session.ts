@@ -99,7 +99,7 @@ export const sessionStoreOperations = {
     access: 'service',
     body: signIn,
     answer: { status: 201, schema: grantedSession },
-    errors: ['USERS_NOT_THE_GATEWAY', 'USERS_SIGN_IN_REFUSED', 'USERS_BUSY'],
+    errors: ['REQUEST_NOT_THIS_SERVICE', 'USERS_SIGN_IN_REFUSED', 'USERS_BUSY'],
   },
   refresh: {
     method: 'POST',
@@ -108,7 +108,7 @@ export const sessionStoreOperations = {
     access: 'service',
     body: refreshRequest,
     answer: { status: 200, schema: grantedSession },
-    errors: ['USERS_NOT_THE_GATEWAY', 'USERS_REFRESH_REFUSED'],
+    errors: ['REQUEST_NOT_THIS_SERVICE', 'USERS_REFRESH_REFUSED'],
   },
   end: {
     method: 'POST',
@@ -117,7 +117,7 @@ export const sessionStoreOperations = {
     access: 'service',
     body: endSessions,
     answer: { status: 204 },
-    errors: ['USERS_NOT_THE_GATEWAY'],
+    errors: ['REQUEST_NOT_THIS_SERVICE'],
   },
   ended: {
     method: 'GET',
@@ -126,7 +126,7 @@ export const sessionStoreOperations = {
     access: 'service',
     query: endedQuery,
     answer: { status: 200, schema: endedSessions },
-    errors: ['USERS_NOT_THE_GATEWAY'],
+    errors: ['REQUEST_NOT_THIS_SERVICE'],
   },
 } as const satisfies Operations;
 
