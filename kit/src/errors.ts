@@ -10,7 +10,9 @@ export type ErrorKind =
   | 'not-found'
   | 'method-not-allowed'
   | 'conflict'
+  | 'request-timeout'
   | 'too-large'
+  | 'head-too-large'
   | 'unsupported-media-type'
   | 'too-many'
   | 'internal'
@@ -25,7 +27,9 @@ export const STATUS_OF: Readonly<Record<ErrorKind, number>> = {
   'not-found': 404,
   'method-not-allowed': 405,
   conflict: 409,
+  'request-timeout': 408,
   'too-large': 413,
+  'head-too-large': 431,
   'unsupported-media-type': 415,
   'too-many': 429,
   internal: 500,
@@ -88,11 +92,7 @@ export const requestErrors = defineErrors('REQUEST', {
     title: 'This needs the token of a service',
     retryable: false,
   },
-  NOT_THIS_SERVICE: {
-    kind: 'forbidden',
-    title: 'This is not for the service that asks',
-    retryable: false,
-  },
+  FORBIDDEN: { kind: 'forbidden', title: 'This is not for whoever asks', retryable: false },
   NOT_THE_OPERATOR: {
     kind: 'unauthenticated',
     title: 'This needs the token of the operator',

@@ -8,6 +8,7 @@ import { problemOf, refuse, requestErrors } from './errors.ts';
 import { healthRoutes } from './http/health.ts';
 import type { ReadinessCheck, WhoAnswers } from './http/health.ts';
 import { closeServer, listen } from './http/server.ts';
+import { InFlight } from './in-flight.ts';
 import { IdentityVerifier, remoteKeys, ServiceTokenVerifier } from './identity/tokens.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { createLogger } from './log.ts';
@@ -18,7 +19,6 @@ import { RegistryClient } from './registry/client.ts';
 import { Finder } from './registry/finder.ts';
 import { KIT_LEASE_MS, Registration } from './registry/registration.ts';
 import { TableWatch } from './registry/table-watch.ts';
-import { RunningRequests } from './running-requests.ts';
 
 /** What a service gets to build its application from. Close what is opened by `lifecycle.onStop`: last opened, first closed, all after the last answer. */
 export interface ServiceParts {
@@ -142,13 +142,15 @@ async function drain(server: Server, door: Door, registration: Registration, ass
   await registration.stop();
   await pause(MOVED_ON_MS);
   await assembled.onDrain?.();
-  await door.requests.ended(DRAIN_TIMEOUT_MS);
+  await door.emptied(DRAIN_TIMEOUT_MS);
   await closeServer(server, 500);
 }
 
 /** The first to see a request: answers what the kit answers, and passes on the rest. */
 class Door {
-  readonly requests = new RunningRequests();
+  private readonly answering = new Set<ServerResponse>();
+  private readonly inFlight = new InFlight();
+  private isEmptying = false;
   private readonly health: ReturnType<typeof healthRoutes>;
   private readonly metrics: Registry;
   private assembled: Assembled | null = null;
@@ -162,8 +164,21 @@ class Door {
     this.assembled = assembled;
   }
 
+  /** Resolves when no request is running, or after `timeoutMs`. From now on answers say `Connection: close`, so that nobody sends another request there. */
+  async emptied(timeoutMs: number): Promise<void> {
+    this.isEmptying = true;
+    for (const response of this.answering) if (!response.headersSent) response.setHeader('connection', 'close');
+    await this.inFlight.ended(timeoutMs);
+  }
+
   take(request: IncomingMessage, response: ServerResponse): void {
-    this.requests.began(response);
+    const ended = this.inFlight.begin();
+    this.answering.add(response);
+    if (this.isEmptying) response.setHeader('connection', 'close');
+    response.once('close', () => {
+      this.answering.delete(response);
+      ended();
+    });
     this.health(request, response, () => {
       if (this.assembled === null) return answerNotYet(response);
       if (request.method === 'GET' && this.answersItself(request, response, this.assembled)) return;

@@ -3,14 +3,14 @@ import type { z } from 'zod';
 import { refuse, RefusedRequest, requestErrors } from '../errors.ts';
 
 /**
- * The parsed value. `where` begins the place of each fault: `body`, `query`, `path`.
+ * The parsed value. `where` begins the place of each fault: `body`, `query`, `path`, `header` or `message`.
  *
  * @throws RefusedRequest (REQUEST_INVALID, 400) with all faults
  */
 export function parse<S extends z.ZodType>(
   schema: S,
   value: unknown,
-  where: 'body' | 'query' | 'path' | 'header',
+  where: 'body' | 'query' | 'path' | 'header' | 'message',
 ): z.infer<S> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;

@@ -4,15 +4,26 @@ import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import { problemOf, refuse, Refusal, RefusedRequest, requestErrors, Unavailable } from '../errors.ts';
 import type { Logger } from '../log.ts';
 
-/** The refusal that an error stands for: itself when it is one, a 4xx of Express's, else an internal error. */
+/** What the errors of Express and Nest, which have but a status, mean. */
+const OF_STATUS = new Map([
+  [401, requestErrors.NOT_SIGNED_IN],
+  [403, requestErrors.FORBIDDEN],
+  [404, requestErrors.NO_ROUTE],
+  [405, requestErrors.METHOD_NOT_ALLOWED],
+  [413, requestErrors.BODY_TOO_LARGE],
+  [415, requestErrors.MEDIA_TYPE],
+]);
+
+/** The refusal that an error stands for: itself when it is one, a 4xx of Express's or Nest's, else an internal error. */
 export function refusalOfError(error: unknown): Refusal {
   if (error instanceof RefusedRequest) return error.refusal;
   if (error instanceof Unavailable)
     return refuse(requestErrors.UNAVAILABLE, { retryAfterSeconds: error.retryAfterSeconds });
   const status = (error as { status?: unknown } | null)?.status;
-  if (status === 404) return refuse(requestErrors.NO_ROUTE);
-  if (typeof status === 'number' && status >= 400 && status < 500)
-    return refuse(requestErrors.INVALID, { detail: (error as Error).message });
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    const known = OF_STATUS.get(status);
+    return known === undefined ? refuse(requestErrors.INVALID, { detail: (error as Error).message }) : refuse(known);
+  }
   return refuse(requestErrors.INTERNAL);
 }
 
