@@ -43,17 +43,14 @@ const PROJECT_OF_PACKAGE: Readonly<Record<string, string>> = {
   users: 'services/users',
   feeds: 'services/feeds',
   front: 'services/front',
+  demo: 'demo',
   e2e: 'e2e',
   bench: 'bench',
 };
-const floorOf = (project: string): number =>
-  project === 'contracts'
-    ? 0
-    : project === 'kit'
-      ? 1
-      : project.startsWith('platform/') || project.startsWith('services/')
-        ? 2
-        : 3;
+const floorOf = (project: string): number => {
+  if (project.startsWith('platform/') || project.startsWith('services/')) return 2;
+  return ['contracts', 'kit', '', 'demo', 'e2e', 'bench'].indexOf(project);
+};
 
 function violations(files: readonly string[], check: (file: string) => string[]): string[] {
   return files.flatMap((file) => check(file).map((fault) => `${file}: ${fault}`));
