@@ -31,6 +31,7 @@ export class ProcessRuntime implements Runtime {
   private readonly known = new Map<string, ProcessRecord>();
   /** Ends of the instances that this process started itself. */
   private readonly endOf = new Map<string, Promise<InstanceEnd>>();
+  private readonly stopping = new Map<string, Promise<void>>();
 
   /** `folder`: where the records are, `.yard/instances`. */
   constructor(folder: string) {
@@ -91,14 +92,21 @@ export class ProcessRuntime implements Runtime {
     let end = UNSEEN;
     if (own !== undefined) end = await untilAborted(own, signal);
     else while (record.process !== null && isAlive(record.process)) await pause(ADOPTED_POLL_MS, undefined, { signal });
-    await this.removeRest(record);
+    // A stop under way gives what the instance had started its grace; else nobody will end it but us.
+    await (this.stopping.get(id) ?? this.removeRest(record));
     return end;
   }
 
   async stop(id: string, options: StopOptions): Promise<void> {
     const record = this.known.get(id) ?? (await this.records.all()).find((written) => written.id === id);
     if (record === undefined) return;
-    await this.endAll(await this.resolved(record), options);
+    const stopping = this.endAll(await this.resolved(record), options);
+    this.stopping.set(id, stopping);
+    try {
+      await stopping;
+    } finally {
+      this.stopping.delete(id);
+    }
   }
 
   async holdsPort(id: string, port: number): Promise<boolean | null> {

@@ -21,6 +21,8 @@ export interface RuntimeUnderTest {
 const ANSWER = `require('node:http').createServer((q, s) => s.end(process.env.INSTANCE_ID)).listen(+process.env.PORT, '127.0.0.1');`;
 const DEAF = `process.on('SIGTERM', () => console.log('no'));`;
 const GRANDCHILD = `require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(ANSWER)}], { stdio: 'inherit' });`;
+const SLOW = `${ANSWER} process.on('SIGTERM', () => setTimeout(() => { console.log('ended in peace'); process.exit(); }, 300));`;
+const SLOW_GRANDCHILD = `require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(SLOW)}], { stdio: 'inherit' });`;
 /** Leaves the process group of its parent, as daemons do. */
 const RUNAWAY = `require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(ANSWER)}], { detached: true, stdio: 'ignore' }).unref();`;
 const NEVER = new AbortController().signal;
@@ -94,6 +96,22 @@ export function describeRuntime(name: string, make: () => Promise<RuntimeUnderTe
         );
         await runtime.ended(orphaning.id, NEVER);
         assert.equal(await isListening(port), false);
+      }));
+
+    it('gives what an instance has started its grace too, when the instance itself goes at once', () =>
+      using(async ({ runtime, spec }, port) => {
+        const wanted = spec(
+          `${SLOW_GRANDCHILD} process.on('SIGTERM', () => process.exit(0)); setTimeout(() => {}, 1e9)`,
+          {
+            http: port,
+          },
+        );
+        const record = await runtime.start(wanted);
+        await textAt(port);
+        const end = runtime.ended(record.id, NEVER);
+        await runtime.stop(record.id, { graceMs: 10_000 });
+        assert.deepEqual(await end, { code: 0, signal: null });
+        assert.match(await readFile(wanted.logFile, 'utf8'), /ended in peace/);
       }));
 
     it('ends what left the process group of its instance', { skip: process.platform !== 'linux' }, () =>
