@@ -2,7 +2,9 @@
 import { parseArgs } from 'node:util';
 import { CommandFailed, EXIT } from './command.ts';
 import type { Command, ExitCode, Surroundings } from './command.ts';
+import { checkCommand } from './commands/check.ts';
 import { downCommand } from './commands/down.ts';
+import { initCommand } from './commands/init.ts';
 import { logsCommand } from './commands/logs.ts';
 import { restartCommand } from './commands/restart.ts';
 import { statusCommand } from './commands/status.ts';
@@ -12,6 +14,8 @@ import { nearestName } from './yard-file/nearest-name.ts';
 
 /** In the order of the help. */
 export const commands: readonly Command[] = [
+  initCommand,
+  checkCommand,
   upCommand,
   downCommand,
   statusCommand,
@@ -68,7 +72,8 @@ function parsed(command: Command, argv: readonly string[]) {
     throw wrong(firstSentence((error as Error).message), meantOption(argv, command));
   }
   const { positionals } = result;
-  if (positionals.length < limits.min) throw wrong(`yard ${command.name} needs a SERVICE`);
+  if (positionals.length < limits.min)
+    throw wrong(`yard ${command.name} needs a ${/[A-Z]{2,}/.exec(command.usage)?.[0] ?? 'name'}`);
   if (positionals.length > limits.max) {
     const extra = positionals[limits.max]!;
     throw wrong(`yard ${command.name} does not know what to do with ${JSON.stringify(extra)}`);
