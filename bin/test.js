@@ -34,14 +34,6 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   });
 }
 
-try {
-  await main();
-} catch (error) {
-  const isExpected = error instanceof NotInstalled || error instanceof NoPinnedNode;
-  fail('npm test', 'preparing', isExpected ? error.message : error.stack);
-}
-finish();
-
 async function main() {
   await installPackages(root, say);
   const node = pinnedNode();
@@ -186,3 +178,11 @@ function finish() {
     () => process.exit(failed > 0 ? 1 : 0),
   );
 }
+
+try {
+  await main();
+} catch (error) {
+  const isExpected = error instanceof NotInstalled || error instanceof NoPinnedNode;
+  fail('npm test', 'preparing', isExpected ? error.message : error.stack);
+}
+finish();

@@ -34,7 +34,7 @@ function startsWithAssignment(run: string): boolean {
 }
 
 /** Quoted text is not looked at: nothing in single quotes means anything to a shell. */
-function needsShell(run: string): boolean {
+export function needsShell(run: string): boolean {
   const bare = run.replaceAll(/'[^']*'/g, "''").replaceAll(/\\./g, '');
   return NEEDS_SHELL.test(bare.replaceAll(/"[^"$`]*"/g, '""')) || startsWithAssignment(run);
 }

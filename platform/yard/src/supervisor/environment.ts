@@ -10,7 +10,7 @@ const SECRET_MAX_BYTES = 65_536;
 /** Variables of the yard's own shell that are not for services: its superuser's address, and what npm and test runners say to their children. */
 const NOT_INHERITED = /^(?:YARD_.*|npm_.*|NODE_TEST_CONTEXT|INIT_CWD|OLDPWD|PWD|SHLVL|_)$/;
 /** Given variables that the yard file may override, because nobody else relies on them. */
-const MAY_BE_OVERRIDDEN = new Set(['HOST', 'DATABASE_URL', 'BROKER_URL', 'LOG_LEVEL']);
+export const MAY_BE_OVERRIDDEN: ReadonlySet<string> = new Set(['HOST', 'DATABASE_URL', 'BROKER_URL', 'LOG_LEVEL']);
 
 export interface EnvironmentParts {
   /** Environment of the supervisor. */

@@ -3,6 +3,8 @@ import { statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { GIVEN_VARIABLES, RESERVED_SERVICE_NAMES } from '@switchyard/contracts/yard-file';
 import type { YardFile } from '@switchyard/contracts/yard-file';
+import { argvOf, needsShell } from '../supervisor/command-line.ts';
+import { MAY_BE_OVERRIDDEN } from '../supervisor/environment.ts';
 import { referencesIn } from './interpolation.ts';
 import { nearestName } from './nearest-name.ts';
 import { pathText, shown } from './yard-fault.ts';
@@ -23,6 +25,7 @@ const CHECKS: readonly Check[] = [
   databaseCollisions,
   missingFolders,
   wrongReferences,
+  wrongCommands,
 ];
 
 export function crossCheck(yard: YardFile, source: YardSource): YardFault[] {
@@ -199,38 +202,81 @@ function missingFolders(yard: YardFile, source: YardSource): YardFault[] {
 function wrongReferences(yard: YardFile, source: YardSource): YardFault[] {
   const faults: YardFault[] = [];
   for (const [name, service] of Object.entries(yard.services)) {
-    const inRun = [...GIVEN_VARIABLES, ...Object.keys(service.env)];
-    faults.push(...referenceFaults(source, ['services', name, 'run'], service.run, inRun, false));
     for (const [variable, value] of Object.entries(service.env)) {
-      faults.push(...referenceFaults(source, ['services', name, 'env', variable], value, GIVEN_VARIABLES, true));
+      const path: YardPath = ['services', name, 'env', variable];
+      if (isGiven(variable) && !MAY_BE_OVERRIDDEN.has(variable)) {
+        faults.push(faultAt(source, path, { of: 'key', message: 'is given by the yard and cannot be set' }));
+      }
+      const forms = 'must be ${NAME}, ${env:NAME} or ${file:PATH}';
+      const given = GIVEN_VARIABLES.filter((other) => other !== variable);
+      for (const reference of referencesIn(value)) {
+        if (reference.kind === 'broken')
+          faults.push(faultAt(source, path, { read: reference.written, message: forms }));
+        if (reference.kind !== 'variable' || isGiven(reference.name)) continue;
+        faults.push(
+          unknownVariable(
+            source,
+            path,
+            reference.name,
+            given,
+            `write \${env:${reference.name}} for one of the yard's own environment`,
+          ),
+        );
+      }
     }
   }
   return faults;
 }
 
-function referenceFaults(
+const isGiven = (name: string): boolean => (GIVEN_VARIABLES as readonly string[]).includes(name);
+
+/** A line that needs a shell is left to it, with the same variables in its environment. */
+function wrongCommands(yard: YardFile, source: YardSource): YardFault[] {
+  const faults: YardFault[] = [];
+  for (const [name, { run, env }] of Object.entries(yard.services)) {
+    const path: YardPath = ['services', name, 'run'];
+    const known = [...new Set([...GIVEN_VARIABLES, ...Object.keys(env)])];
+    const found: YardFault[] = [];
+    for (const reference of referencesIn(run)) {
+      if (reference.kind === 'secret') {
+        const message = 'a command can be read by everybody on this machine; give the secret a name in env';
+        found.push(faultAt(source, path, { read: reference.written, message }));
+      } else if (needsShell(run)) continue;
+      else if (reference.kind === 'broken') {
+        found.push(faultAt(source, path, { read: reference.written, message: 'must be ${NAME}' }));
+      } else if (!known.includes(reference.name)) {
+        found.push(
+          unknownVariable(source, path, reference.name, known, `write $${reference.name} to leave it to a shell`),
+        );
+      }
+    }
+    const unreadable = found.length === 0 ? commandFault(run, known) : null;
+    if (unreadable !== null) found.push(faultAt(source, path, { read: shown(run), message: unreadable }));
+    faults.push(...found);
+  }
+  return faults;
+}
+
+function commandFault(run: string, known: readonly string[]): string | null {
+  try {
+    argvOf(run, Object.fromEntries(known.map((name) => [name, 'x'])));
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+function unknownVariable(
   source: YardSource,
   path: YardPath,
-  text: string,
+  name: string,
   known: readonly string[],
-  secretsAllowed: boolean,
-): YardFault[] {
-  const forms = secretsAllowed ? '${NAME}, ${env:NAME} or ${file:PATH}' : '${NAME}';
-  return referencesIn(text).flatMap((reference) => {
-    const fault = (message: string, hint?: string) => [
-      faultAt(source, path, { read: reference.written, message, hint }),
-    ];
-    if (reference.kind === 'broken') return fault(`must be ${forms}; write $\${ for a plain \${`);
-    if (reference.kind !== 'variable') {
-      return secretsAllowed ? [] : fault('a command can be read by everybody on this machine; give the secret in env');
-    }
-    if (known.includes(reference.name)) return [];
-    const near = nearestName(reference.name, known);
-    return fault(
-      `the yard gives no such variable; it gives ${known.join(', ')}`,
-      near === null
-        ? `write $\${${reference.name}} to leave it to the command, or \${env:${reference.name}} in env`
-        : `did you mean \${${near}}?`,
-    );
+  otherwise: string,
+): YardFault {
+  const near = nearestName(name, known);
+  return faultAt(source, path, {
+    read: `\${${name}}`,
+    message: `the yard gives no such variable; it gives ${known.join(', ')}`,
+    hint: near === null ? otherwise : `did you mean \${${near}}?`,
   });
 }

@@ -1,32 +1,18 @@
-/** References in a yard file, filled in or refused. */
+/** References in a yard file. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fillIn, referencesIn, UnfilledReference } from './interpolation.ts';
+import { referencesIn } from './interpolation.ts';
 
-const sources = { variables: { PORT: '3010', HOST: '${PORT}' }, environment: { KEY: 's3cret' }, folder: '/nowhere' };
-
-test('variables and the environment are filled in', () => {
-  assert.equal(fillIn('--port ${PORT} --key=${env:KEY}', sources), '--port 3010 --key=s3cret');
+test('variables, secrets and what is neither are told apart', () => {
+  assert.deepEqual(referencesIn('--port ${PORT} ${env:KEY}${file:/run/a b} ${env:} ${a-b}'), [
+    { kind: 'variable', name: 'PORT', written: '${PORT}' },
+    { kind: 'secret', written: '${env:KEY}' },
+    { kind: 'secret', written: '${file:/run/a b}' },
+    { kind: 'broken', written: '${env:}' },
+    { kind: 'broken', written: '${a-b}' },
+  ]);
 });
 
-test('what was filled in is not searched again', () => {
-  assert.equal(fillIn('${HOST}', sources), '${PORT}');
-});
-
-test('$${ is a plain ${ and $NAME is left alone', () => {
-  assert.equal(fillIn('$${PORT} $PORT $$ $', sources), '${PORT} $PORT $$ $');
-  assert.deepEqual(referencesIn('$${PORT} $PORT $$ $'), []);
-});
-
-test('a reference without a value is refused by its name, never by a value', () => {
-  for (const text of ['s3cret ${env:NONE}', 's3cret ${file:missing}', 's3cret ${NONE}', 's3cret ${', 's3cret ${a b}']) {
-    assert.throws(
-      () => fillIn(text, sources),
-      (error) => error instanceof UnfilledReference && !error.message.includes('s3cret'),
-    );
-  }
-});
-
-test('a property that every object has is not a variable', () => {
-  assert.throws(() => fillIn('${constructor}', sources), UnfilledReference);
+test('$NAME, a lone $ and a ${ that is not closed are plain text', () => {
+  assert.deepEqual(referencesIn('$PORT $ ${ ${PORT'), []);
 });

@@ -295,24 +295,34 @@ const FAULTS: Readonly<Record<string, { yaml: string | Buffer; faults: (string |
     faults: ['1:22: gateway.sessions: read "usres"; must be a service of this file: users (did you mean users?)'],
   },
   'an unknown variable': {
-    yaml: service('').replace('run: x', 'run: node main.js ${PROT} ${HOME}'),
+    yaml: service('    env: { A: "${PROT}", B: "${A}" }\n').replace('run: x', 'run: node main.js ${PROT} ${HOME}'),
     faults: [
-      /^3:10: services\.users\.run: read \$\{PROT\}; the yard gives no such variable; it gives HOST, PORT, .*\(did you mean \$\{PORT\}\?\)$/,
-      /^3:10: services\.users\.run: read \$\{HOME\}; .*\(write \$\$\{HOME\} to leave it to the command/,
+      /^3:10: services\.users\.run: read \$\{PROT\}; the yard gives no such variable; it gives HOST, PORT, .*, A, B \(did you mean \$\{PORT\}\?\)$/,
+      /^3:10: services\.users\.run: read \$\{HOME\}; .*\(write \$HOME to leave it to a shell\)$/,
+      /^5:15: services\.users\.env\.A: read \$\{PROT\}; .*\(did you mean \$\{PORT\}\?\)$/,
+      /^5:29: services\.users\.env\.B: read \$\{A\}; .*\(write \$\{env:A\} for one of the yard's own environment\)$/,
     ],
   },
   'a secret in a command': {
     yaml: service('').replace('run: x', 'run: node main.js ${env:KEY}'),
     faults: [
-      '3:10: services.users.run: read ${env:KEY}; a command can be read by everybody on this machine; give the secret in env',
+      '3:10: services.users.run: read ${env:KEY}; a command can be read by everybody on this machine; give the secret a name in env',
     ],
   },
+  'a quote that is not closed': {
+    yaml: service('').replace('run: x', `run: node -e 'x`),
+    faults: [`3:10: services.users.run: read "node -e 'x"; a quote (') is not closed`],
+  },
+  'a given variable that is set': {
+    yaml: service('    env: { PORT: 1, HOST: 0.0.0.0 }\n'),
+    faults: ['5:12: services.users.env.PORT: is given by the yard and cannot be set'],
+  },
   'a broken reference': {
-    yaml: service('    env: { A: "s3cret-${env:}", B: "${file:}", C: "${x" }\n'),
+    yaml: service('    env: { A: "s3cret-${env:}", B: "${file:}", C: "${x y}" }\n'),
     faults: [
-      '5:15: services.users.env.A: read ${env:}; must be ${NAME}, ${env:NAME} or ${file:PATH}; write $${ for a plain ${',
-      '5:36: services.users.env.B: read ${file:}; must be ${NAME}, ${env:NAME} or ${file:PATH}; write $${ for a plain ${',
-      '5:51: services.users.env.C: read ${; must be ${NAME}, ${env:NAME} or ${file:PATH}; write $${ for a plain ${',
+      '5:15: services.users.env.A: read ${env:}; must be ${NAME}, ${env:NAME} or ${file:PATH}',
+      '5:36: services.users.env.B: read ${file:}; must be ${NAME}, ${env:NAME} or ${file:PATH}',
+      '5:51: services.users.env.C: read ${x y}; must be ${NAME}, ${env:NAME} or ${file:PATH}',
     ],
   },
   'a variable without a value': {
@@ -364,9 +374,11 @@ test('a value of env is never repeated in a fault', () => {
   assert.ok(!found.includes('hunter2'), found);
 });
 
-test('$${ stands for a plain ${', () => {
+test('a line for a shell, and variables in their places, have no fault', () => {
+  const env = '    env: { A: "${PORT} ${env:HOME} ${file:x} ${", HOST: 0.0.0.0 }\n';
   assert.deepEqual(
-    judge(service('    env: { A: "$${HOME}" }\n').replace('run: x', () => 'run: echo $${HOME} $HOME ${PORT} ${A}')),
+    judge(service(env).replace('run: x', () => 'run: cd x && exec node main.js $HOME ${HOME:-x} ${PORT} ${A}')),
     [],
   );
+  assert.deepEqual(judge(service(env).replace('run: x', () => 'run: node main.js ${PORT} ${A}')), []);
 });
