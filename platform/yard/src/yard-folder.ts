@@ -28,6 +28,8 @@ export interface YardFolder {
   readonly operatorToken: string;
   readonly registry: string;
   readonly data: string;
+  /** What is remembered of the embedded PostgreSQL. */
+  readonly postgresFile: string;
 }
 
 export function yardFolder(root: string): YardFolder {
@@ -49,6 +51,7 @@ export function yardFolder(root: string): YardFolder {
     operatorToken: join(state, 'operator.token'),
     registry: join(state, 'registry'),
     data: join(state, 'data'),
+    postgresFile: join(state, 'postgres.json'),
   };
 }
 

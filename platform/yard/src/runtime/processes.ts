@@ -49,14 +49,14 @@ export function environmentValue(pid: number, name: string): string | null {
   }
 }
 
-/** The command line, shortened, for messages. */
-export function commandOf(pid: number): string | null {
+/** The command line, at most `lengthMax` characters of it. */
+export function commandOf(pid: number, lengthMax = 120): string | null {
   try {
     const text = isLinux
       ? readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
       : execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8', timeout: 5_000 });
     const line = text.trim();
-    return line === '' ? null : line.length > 120 ? `${line.slice(0, 119)}…` : line;
+    return line === '' ? null : line.length > lengthMax ? `${line.slice(0, lengthMax - 1)}…` : line;
   } catch {
     return null;
   }
