@@ -1,0 +1,2 @@
+/** The CloudEvents source of everything that Feeds publishes. */
+export const SOURCE = '/feeds';

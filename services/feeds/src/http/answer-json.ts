@@ -1,0 +1,15 @@
+/** Answers JSON that is text already, without Express's or Nest's serialisation in between. */
+import type { ServerResponse } from 'node:http';
+import { accepted } from '@switchyard/kit/errors';
+import type { Refusal } from '@switchyard/kit/errors';
+
+/** @throws RefusedRequest for a refusal */
+export function answerJson(response: ServerResponse, json: string | Refusal, status = 200): void {
+  const body = Buffer.from(accepted(json));
+  response.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': body.length,
+    'cache-control': 'no-store',
+  });
+  response.end(body);
+}
