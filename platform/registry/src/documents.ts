@@ -1,0 +1,2 @@
+/** The registry's interface as an OpenAPI document, made from its contract. */
+export const openApi = {};

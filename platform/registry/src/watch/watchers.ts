@@ -1,0 +1,91 @@
+/** Knows who routes by the table, and by which epoch each of them does. */
+import type { Acknowledgement, Watchers as WatcherList } from '@switchyard/contracts/registry';
+import { WATCHER_LEASE_MS } from '@switchyard/contracts/registry';
+import type { Clock } from '@switchyard/kit/clock';
+
+type Role = 'gateway' | 'client';
+
+interface Watcher {
+  role: Role;
+  /** Watches open under this id. */
+  streams: number;
+  epoch: number | null;
+  inFlight: Record<string, number>;
+  leaseUntilMs: number;
+}
+
+/**
+ * A watcher has a lease of WATCHER_LEASE_MS from when it opens its watch, renewed by acknowledgements alone: an open connection does not prove
+ * that anybody routes by what comes out of it. It is listed while its lease lasts or its watch is open, whichever is longer.
+ */
+export class Watchers {
+  private readonly clock: Clock;
+  private readonly max: number;
+  private readonly watchers = new Map<string, Watcher>();
+
+  constructor(clock: Clock, max: number) {
+    this.clock = clock;
+    this.max = max;
+  }
+
+  get count(): number {
+    this.sweep();
+    return this.watchers.size;
+  }
+
+  /** Notes a watcher that asks for the table, whether or not it gets it now. False: there are too many. */
+  seen(id: string, role: Role): boolean {
+    const known = this.watchers.get(id);
+    if (known === undefined) {
+      this.sweep();
+      if (this.watchers.size >= this.max) return false;
+      this.watchers.set(id, { role, streams: 0, epoch: null, inFlight: {}, leaseUntilMs: this.leaseUntilMs() });
+      return true;
+    }
+    known.role = role;
+    known.leaseUntilMs = this.leaseUntilMs();
+    return true;
+  }
+
+  opened(id: string): void {
+    const watcher = this.watchers.get(id);
+    if (watcher !== undefined) watcher.streams += 1;
+  }
+
+  closed(id: string): void {
+    const watcher = this.watchers.get(id);
+    if (watcher !== undefined) watcher.streams -= 1;
+  }
+
+  /** Renews the lease. False: there is no such watcher. */
+  acknowledge(id: string, { epoch, inFlight }: Acknowledgement): boolean {
+    this.sweep();
+    const watcher = this.watchers.get(id);
+    if (watcher === undefined) return false;
+    Object.assign(watcher, { epoch, inFlight, leaseUntilMs: this.leaseUntilMs() });
+    return true;
+  }
+
+  list(): WatcherList['watchers'] {
+    this.sweep();
+    const nowMs = this.clock.nowMs();
+    return Array.from(this.watchers, ([id, { role, streams, epoch, inFlight, leaseUntilMs }]) => ({
+      id,
+      role,
+      connected: streams > 0,
+      epoch,
+      inFlight,
+      leaseExpiresInMs: Math.max(0, Math.round(leaseUntilMs - nowMs)),
+    }));
+  }
+
+  private leaseUntilMs(): number {
+    return this.clock.nowMs() + WATCHER_LEASE_MS;
+  }
+
+  private sweep(): void {
+    const nowMs = this.clock.nowMs();
+    for (const [id, watcher] of this.watchers)
+      if (watcher.streams <= 0 && watcher.leaseUntilMs <= nowMs) this.watchers.delete(id);
+  }
+}
