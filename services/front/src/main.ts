@@ -1,0 +1,24 @@
+/** Puts the service together: the build in memory, the Express application, and the kit around them. */
+import { fileURLToPath } from 'node:url';
+import { runService } from '@switchyard/kit/run-service';
+import { readFrontConfig } from './config.ts';
+import { frontApp } from './http/front-app.ts';
+import { SiblingFiles } from './http/sibling-files.ts';
+import { readWebFiles } from './http/web-files.ts';
+
+const config = readFrontConfig(process.env);
+
+await runService(config, async ({ log, who, table }) => {
+  const files = await readWebFiles(fileURLToPath(new URL('web/', import.meta.url)));
+  const siblings = new SiblingFiles({ readTable: () => table.table, who, log });
+  log.info({ files: files.size }, 'screens read');
+  return {
+    listener: frontApp({
+      files,
+      deployment: who.deployment,
+      gatewayPublicUrl: config.GATEWAY_PUBLIC_URL,
+      log,
+      findElsewhere: (url) => siblings.find(url),
+    }),
+  };
+});
