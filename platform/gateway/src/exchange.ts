@@ -1,0 +1,99 @@
+/** One request on its way through the stages: what was read of it, what was decided, and what has come of it. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Grant } from './sessions/access-tokens.ts';
+import type { Claim } from './routing/claim.ts';
+import type { CompiledRoute } from './routing/route-index.ts';
+import type { ClientConnection } from './http/client-connection.ts';
+
+const NONE: readonly string[] = [];
+
+/** Who carries the exchange out and must hear when its answer has ended. */
+export interface Runner {
+  responseClosed(): void;
+}
+
+export class Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly connection: ClientConnection;
+  /** The client's socket and what it sent after the head, when it asked for a WebSocket. */
+  readonly upgrade: { readonly socket: Duplex; readonly head: Buffer } | null;
+  /** `performance.now()` when its head had arrived. */
+  readonly startedAtMs: number;
+
+  /** Index of the next stage. */
+  at = 0;
+
+  // Read by validate.
+  method = '';
+  path = '/';
+  query = '';
+  otherReading: string | null = null;
+  host = '';
+  /** Names and values in turn, in the client's spelling, of all headers that are passed on as they are. */
+  kept: string[] = [];
+  /** Lower-case names that its Connection header removes from this hop; null: none. */
+  connectionNamed: readonly string[] | null = null;
+  cookie = '';
+  authorization = '';
+  origin = '';
+  fetchSite = '';
+  preflightMethod = '';
+  preflightHeaders = '';
+  acceptsTrailers = false;
+  expectsContinue = false;
+  /** -1 when it declares none. */
+  contentLength = -1;
+  isChunked = false;
+  requestId = '';
+  traceId = '';
+  spanId = '';
+  traceFlags = '01';
+  tracestate = '';
+
+  // Decided on the way.
+  route: CompiledRoute | null = null;
+  grant: Grant | null = null;
+  /** Signed for the route's service; '' when there is no identity, or it is not passed on. */
+  identityToken = '';
+  /** Authorization carried our own access token, which no service gets to see. */
+  isOwnAuthorization = false;
+  /** Cookies to set on the answer, from a refresh in passing. */
+  setCookies: readonly string[] = NONE;
+  claim: Claim | null = null;
+  runner: Runner | null = null;
+
+  // What has come of it.
+  /** 0 until there is one; 499 when the client went away before. */
+  status = 0;
+  /** Code of the gateway's own error; '' when the answer is the service's. */
+  errorCode = '';
+  retries = 0;
+  isAccounted = false;
+  bytesIn = 0;
+  bytesOut = 0;
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    connection: ClientConnection,
+    upgrade: { socket: Duplex; head: Buffer } | null,
+    nowMs: number,
+  ) {
+    this.request = request;
+    this.response = response;
+    this.connection = connection;
+    this.upgrade = upgrade;
+    this.startedAtMs = nowMs;
+  }
+
+  get hasBody(): boolean {
+    return this.isChunked || this.contentLength > 0;
+  }
+
+  /** Whether the client still waits for an answer. */
+  get isWanted(): boolean {
+    return !this.response.destroyed && !this.request.socket.destroyed;
+  }
+}

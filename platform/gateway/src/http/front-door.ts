@@ -1,0 +1,160 @@
+/** The HTTP server that clients connect to: parser limits, and how each kind of arrival becomes an exchange. */
+import { createServer, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
+import { Server as NetServer } from 'node:net';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { listenOn } from '@switchyard/kit/http/server';
+import { Exchange } from '../exchange.ts';
+import type { Way } from '../way.ts';
+import { connectionOf } from './client-connection.ts';
+import { answerUnparsed } from './unparsed.ts';
+
+const HEAD_MAX_BYTES = 16_384;
+/** From the first byte of a request to the end of its head. */
+const HEAD_TIMEOUT_MS = 15_000;
+const KEEP_ALIVE_MS = 72_000;
+
+const EXCHANGE = Symbol('exchange');
+type Carrier = ServerResponse & { [EXCHANGE]?: Exchange };
+
+export interface FrontDoorOptions {
+  readonly way: Way;
+  readonly nowMs: () => number;
+}
+
+export class FrontDoor {
+  readonly server: Server;
+  private readonly way: Way;
+  private readonly nowMs: () => number;
+  private isClosing = false;
+  private running = 0;
+  private wakeWhenIdle = (): void => {};
+  private readonly sockets = new Set<Socket>();
+
+  constructor(options: FrontDoorOptions) {
+    this.way = options.way;
+    this.nowMs = options.nowMs;
+    this.server = createServer({
+      insecureHTTPParser: false,
+      maxHeaderSize: HEAD_MAX_BYTES,
+      // Checked by our own stage, which answers a problem document.
+      requireHostHeader: false,
+      headersTimeout: HEAD_TIMEOUT_MS,
+      // Bodies may take as long as they flow; silence is noticed where they are read.
+      requestTimeout: 0,
+      connectionsCheckingInterval: 2_000,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      noDelay: true,
+      // Anything but a WebSocket (h2c above all) is answered as if the upgrade had not been asked for.
+      shouldUpgradeCallback: isWebSocket,
+    });
+    // 0: never cut off silently; more than 100 headers are refused by our own stage.
+    this.server.maxHeadersCount = 0;
+    const onResponseClose = (response: ServerResponse): void => this.closed(response);
+    function closed(this: ServerResponse): void {
+      onResponseClose(this);
+    }
+    const take = (request: IncomingMessage, response: ServerResponse): void =>
+      this.take(request, response, null, closed);
+    this.server.on('request', take);
+    this.server.on('checkContinue', take);
+    this.server.on('checkExpectation', take);
+    this.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+      this.takeUpgrade(request, socket as Socket, head, closed),
+    );
+    this.server.on('connect', (request: IncomingMessage, socket: Duplex) =>
+      this.takeUpgrade(request, socket as Socket, Buffer.alloc(0), closed),
+    );
+    this.server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) =>
+      answerUnparsed(error, socket as Socket),
+    );
+    this.server.on('connection', (socket: Socket) => {
+      this.sockets.add(socket);
+      socket.once('close', () => this.sockets.delete(socket));
+    });
+  }
+
+  get connections(): number {
+    return this.sockets.size;
+  }
+
+  async listen(host: string, port: number): Promise<void> {
+    await listenOn(this.server, { host, port });
+  }
+
+  /**
+   * Takes no new connection. Requests on open connections are still answered, each with `Connection: close`; resolves when none
+   * runs any more, or after `graceMs`, when what is left is cut.
+   *
+   * It is the net server that is closed: `http.Server.close` also resets connections that were accepted just now.
+   */
+  async close(graceMs: number): Promise<void> {
+    this.isClosing = true;
+    if (this.server.listening) NetServer.prototype.close.call(this.server);
+    await new Promise<void>((resolve) => {
+      const cut = setTimeout(resolve, graceMs);
+      // A request may be on its way on a connection that looks idle: they are closed a moment later.
+      const lookAgain = (): void => {
+        if (this.running > 0) return;
+        clearTimeout(cut);
+        setTimeout(resolve, 50);
+      };
+      this.wakeWhenIdle = lookAgain;
+      lookAgain();
+    });
+    this.server.closeAllConnections();
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  private take(
+    request: IncomingMessage,
+    response: ServerResponse,
+    upgrade: { socket: Socket; head: Buffer } | null,
+    closed: (this: ServerResponse) => void,
+  ): void {
+    const connection = connectionOf(request.socket);
+    // What follows a refused request on its connection is nothing that we could rely on.
+    if (connection.isClosing) {
+      request.resume();
+      return;
+    }
+    const exchange = new Exchange(request, response, connection, upgrade, this.nowMs());
+    (response as Carrier)[EXCHANGE] = exchange;
+    response.on('close', closed);
+    connection.running += 1;
+    this.running += 1;
+    if (this.isClosing) response.shouldKeepAlive = false;
+    this.way.proceed(exchange);
+  }
+
+  /** An upgrade leaves Node's HTTP server behind; a response of our own makes it an exchange like any other until it is accepted. */
+  private takeUpgrade(
+    request: IncomingMessage,
+    socket: Socket,
+    head: Buffer,
+    closed: (this: ServerResponse) => void,
+  ): void {
+    socket.on('error', ignore);
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.on('finish', () => socket.destroySoon());
+    this.take(request, response, { socket, head }, closed);
+  }
+
+  private closed(response: ServerResponse): void {
+    const exchange = (response as Carrier)[EXCHANGE]!;
+    exchange.connection.running -= 1;
+    this.way.close(exchange);
+    this.running -= 1;
+    if (this.isClosing && this.running === 0) this.wakeWhenIdle();
+  }
+}
+
+/** The only protocol that is passed through. */
+function isWebSocket(request: IncomingMessage): boolean {
+  return request.method === 'GET' && /^websocket$/i.test(request.headers.upgrade ?? '');
+}
+
+function ignore(): void {}

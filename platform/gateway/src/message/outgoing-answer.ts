@@ -1,0 +1,136 @@
+/** The head of a service's answer as the client gets it: hop-by-hop and CORS headers removed, ours added, framed anew. */
+import type { Exchange } from '../exchange.ts';
+import { setsOurCookie } from '../sessions/session-cookies.ts';
+import type { CorsPolicy } from './cors-policy.ts';
+
+const PASS = 0;
+const DROP = 1;
+const CONNECTION = 2;
+const CONTENT_LENGTH = 3;
+const VARY = 4;
+const SET_COOKIE = 5;
+const CONTENT_TYPE = 6;
+const CACHE_CONTROL = 7;
+
+const NAMED: Readonly<Record<string, number>> = {
+  connection: CONNECTION,
+  'keep-alive': DROP,
+  'proxy-connection': DROP,
+  'transfer-encoding': DROP,
+  te: DROP,
+  trailer: DROP,
+  upgrade: DROP,
+  'x-request-id': DROP,
+  'x-switchyard-identity': DROP,
+  'content-length': CONTENT_LENGTH,
+  vary: VARY,
+  'set-cookie': SET_COOKIE,
+  'content-type': CONTENT_TYPE,
+  'cache-control': CACHE_CONTROL,
+};
+const KNOWN_MAX = 2_000;
+const known = new Map<string, number>();
+
+function codeOf(name: string): number {
+  const code = known.get(name);
+  if (code !== undefined) return code;
+  const lower = name.toLowerCase();
+  const decided = NAMED[lower] ?? (lower.startsWith('access-control-') ? DROP : PASS);
+  if (known.size < KNOWN_MAX) known.set(name, decided);
+  return decided;
+}
+
+export interface AnswerHead {
+  /** Names and values in turn, ready for writeHead. */
+  readonly headers: string[];
+  /** -1 when the service declared none. */
+  readonly contentLength: number;
+  readonly isEventStream: boolean;
+}
+
+/** `raw`: names and values in turn, as they came. */
+export function outgoingAnswer(
+  exchange: Exchange,
+  status: number,
+  raw: readonly (Buffer | string)[],
+  cors: CorsPolicy,
+): AnswerHead {
+  const headers: string[] = [];
+  let contentLength = -1;
+  let isEventStream = false;
+  let vary = '';
+  let connection = '';
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = textOf(raw[index]!);
+    const value = textOf(raw[index + 1]!);
+    switch (codeOf(name)) {
+      case PASS:
+        break;
+      case CONNECTION:
+        connection = connection === '' ? value : `${connection},${value}`;
+        continue;
+      case CONTENT_LENGTH:
+        // Answers without a body by their status carry none (RFC 9110 section 8.6).
+        if (status === 204) continue;
+        contentLength = Number(value);
+        break;
+      case VARY:
+        vary = vary === '' ? value : `${vary}, ${value}`;
+        continue;
+      case SET_COOKIE:
+        if (setsOurCookie(value)) continue;
+        break;
+      case CONTENT_TYPE:
+        isEventStream = /^text\/event-stream[ \t]*(?:;|$)/i.test(value);
+        break;
+      case CACHE_CONTROL:
+        // An answer that carries somebody's new cookies is nobody else's.
+        if (exchange.setCookies.length > 0) continue;
+        break;
+      default:
+        continue;
+    }
+    headers.push(name, value);
+  }
+  if (connection !== '' && !/^(?:keep-alive|close)$/i.test(connection)) removeNamed(headers, connection);
+  addOurs(headers, exchange, vary, cors);
+  return { headers, contentLength, isEventStream };
+}
+
+function addOurs(headers: string[], exchange: Exchange, vary: string, cors: CorsPolicy): void {
+  headers.push(
+    'vary',
+    vary === '' ? 'Origin' : /(?:^|,)[ \t]*(?:origin|\*)[ \t]*(?:,|$)/i.test(vary) ? vary : `${vary}, Origin`,
+  );
+  headers.push('x-request-id', exchange.requestId);
+  cors.appendTo(headers, exchange.origin);
+  if (exchange.setCookies.length === 0) return;
+  headers.push('cache-control', 'no-store');
+  for (const cookie of exchange.setCookies) headers.push('set-cookie', cookie);
+}
+
+/** What the service's Connection header names is for this hop alone. */
+function removeNamed(headers: string[], connection: string): void {
+  const named = new Set(
+    connection
+      .toLowerCase()
+      .split(',')
+      .map((name) => name.trim()),
+  );
+  named.delete('content-length');
+  for (let index = headers.length - 2; index >= 0; index -= 2)
+    if (named.has(headers[index]!.toLowerCase())) headers.splice(index, 2);
+}
+
+const textOf = (value: Buffer | string): string => (typeof value === 'string' ? value : value.toString('latin1'));
+
+/** Trailer fields that may be passed on: none that frames, routes, authenticates or is ours (RFC 9110 section 6.5.1). */
+export function outgoingTrailers(raw: readonly (Buffer | string)[]): [string, string][] {
+  const trailers: [string, string][] = [];
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = textOf(raw[index]!);
+    if (codeOf(name) === PASS && !/^(?:host|authorization|content-|cookie|location|age|date|expires)/i.test(name))
+      trailers.push([name, textOf(raw[index + 1]!)]);
+  }
+  return trailers;
+}

@@ -1,0 +1,44 @@
+/** The headers of a request as a service gets them: what the client sent end to end, and what only the gateway may say. */
+import { IDENTITY_HEADER } from '@switchyard/contracts/identity';
+import type { Exchange } from '../exchange.ts';
+import { withoutOurCookies } from '../sessions/session-cookies.ts';
+
+/**
+ * Names and values in turn. Everything that could be mistaken for ours is gone before the headers that `Connection` names
+ * are dropped, and ours come last: so no `Connection: x-switchyard-identity` can take them away
+ * (fastify-reply-from CVE-2026-33805, Traefik CVE-2021-32813).
+ */
+export function outgoingHeaders(exchange: Exchange): string[] {
+  const headers = exchange.connectionNamed === null ? exchange.kept : withoutNamed(exchange);
+  const { host, connection, cookie } = exchange;
+  if (host !== '') headers.push('host', host);
+  if (cookie !== '') {
+    const passed = withoutOurCookies(cookie);
+    if (passed !== '') headers.push('cookie', passed);
+  }
+  if (exchange.authorization !== '' && !exchange.isOwnAuthorization)
+    headers.push('authorization', exchange.authorization);
+  if (exchange.acceptsTrailers) headers.push('te', 'trailers');
+  if (exchange.identityToken !== '') headers.push(IDENTITY_HEADER, exchange.identityToken);
+  headers.push('x-forwarded-for', connection.address, 'x-forwarded-proto', 'http', 'x-forwarded-host', host);
+  headers.push('forwarded', forwardedBy(connection.address, host), 'x-request-id', exchange.requestId);
+  headers.push('traceparent', `00-${exchange.traceId}-${exchange.spanId}-${exchange.traceFlags}`);
+  if (exchange.tracestate !== '') headers.push('tracestate', exchange.tracestate);
+  return headers;
+}
+
+/** RFC 7239; IPv6 addresses and ports are quoted. */
+function forwardedBy(address: string, host: string): string {
+  const node = address.includes(':') ? `"[${address}]"` : address;
+  return host === '' ? `for=${node};proto=http` : `for=${node};host="${host}";proto=http`;
+}
+
+function withoutNamed(exchange: Exchange): string[] {
+  const named = exchange.connectionNamed ?? [];
+  const headers: string[] = [];
+  for (let index = 0; index < exchange.kept.length; index += 2) {
+    const name = exchange.kept[index]!;
+    if (!named.includes(name.toLowerCase())) headers.push(name, exchange.kept[index + 1]!);
+  }
+  return headers;
+}

@@ -1,0 +1,186 @@
+/** The keys that the gateway signs with: files shared by all gateways of a yard, made, rotated and published here. */
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, open, readdir, readFile, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '@switchyard/kit/log';
+import { exportJWK, generateKeyPair, importJWK } from 'jose';
+import type { CryptoKey, JWK } from 'jose';
+import { z } from 'zod';
+
+const DAY_MS = 86_400_000;
+/** A key signs for this long. */
+export const ROTATE_AFTER_MS = 30 * DAY_MS;
+/** Its successor signs then; the old one verifies on until all it signed has lapsed (10 minutes), with time to spare. */
+export const KEEP_AFTER_MS = DAY_MS;
+const CHECK_EVERY_MS = 3_600_000;
+/** A key id that is not known makes the directory be read again, at most this often: another gateway may have rotated. */
+const REREAD_AFTER_MS = 1_000;
+
+const FILE = /^gateway-([A-Za-z0-9_-]{1,64})\.private\.jwk\.json$/;
+const SERVICES_FILE = 'services.public.jwk.json';
+
+const privateJwk = z.looseObject({
+  kty: z.literal('OKP'),
+  crv: z.literal('Ed25519'),
+  kid: z.string().min(1),
+  x: z.string(),
+  d: z.string(),
+  createdAt: z.int().describe('Milliseconds since 1970'),
+});
+const publicJwk = z.looseObject({ kty: z.string(), kid: z.string().min(1) });
+
+interface Key {
+  readonly kid: string;
+  readonly createdAtMs: number;
+  readonly privateKey: CryptoKey;
+  readonly publicKey: CryptoKey;
+  readonly publicJwk: JWK;
+}
+
+export interface Signer {
+  readonly kid: string;
+  readonly privateKey: CryptoKey;
+}
+
+export class KeyRing {
+  private readonly directory: string;
+  private readonly log: Logger;
+  private readonly nowMs: () => number;
+  private keys = new Map<string, Key>();
+  private newest: Key | null = null;
+  private servicesJwk: JWK | null = null;
+  private readAtMs = -Infinity;
+  private timer: NodeJS.Timeout | null = null;
+
+  private constructor(directory: string, log: Logger, nowMs: () => number) {
+    this.directory = directory;
+    this.log = log;
+    this.nowMs = nowMs;
+  }
+
+  /** Reads the keys, and makes the first one. `nowMs`: milliseconds since 1970. @throws when the directory cannot be used */
+  static async open(directory: string, log: Logger, nowMs: () => number = Date.now): Promise<KeyRing> {
+    const ring = new KeyRing(directory, log, nowMs);
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await ring.rotate();
+    return ring;
+  }
+
+  /** Looks every hour whether it is time to rotate. */
+  start(): void {
+    this.timer ??= setInterval(() => {
+      this.rotate().catch((error: unknown) => this.log.error({ err: error }, 'signing keys could not be rotated'));
+    }, CHECK_EVERY_MS).unref();
+  }
+
+  stop(): void {
+    if (this.timer !== null) clearInterval(this.timer);
+  }
+
+  get signer(): Signer {
+    if (this.newest === null) throw new Error('the key ring is not open');
+    return this.newest;
+  }
+
+  /** The public key of one of our own keys; null when there is none of that id. */
+  async publicKeyOf(kid: string): Promise<CryptoKey | null> {
+    if (!this.keys.has(kid) && this.nowMs() - this.readAtMs >= REREAD_AFTER_MS) await this.read();
+    return this.keys.get(kid)?.publicKey ?? null;
+  }
+
+  /** All public halves, ours and the yard's, for `/.well-known/jwks.json`. */
+  async published(): Promise<{ keys: JWK[] }> {
+    if (this.nowMs() - this.readAtMs >= REREAD_AFTER_MS) await this.read();
+    const ours = [...this.keys.values()].map((key) => key.publicJwk);
+    return { keys: this.servicesJwk === null ? ours : [...ours, this.servicesJwk] };
+  }
+
+  /** Makes a key when there is none that is young enough, and forgets those that nothing is verified with any more. */
+  async rotate(): Promise<void> {
+    await this.read();
+    const nowMs = this.nowMs();
+    if (this.newest === null || nowMs - this.newest.createdAtMs >= ROTATE_AFTER_MS) {
+      await this.make(nowMs);
+      await this.read();
+    }
+    const newest = this.newest;
+    if (newest === null || nowMs - newest.createdAtMs < KEEP_AFTER_MS) return;
+    for (const key of this.keys.values()) {
+      if (key.createdAtMs >= newest.createdAtMs) continue;
+      await unlink(this.fileOf(key.kid)).catch(() => {});
+      this.keys.delete(key.kid);
+    }
+  }
+
+  private fileOf(kid: string): string {
+    return join(this.directory, `gateway-${kid}.private.jwk.json`);
+  }
+
+  /**
+   * Several gateways may start at once. The id is the day, so all make the same file, and linking a finished file into place
+   * fails for all but one: nobody ever reads half a key, nobody signs with a key that another one replaced.
+   */
+  private async make(nowMs: number): Promise<void> {
+    const kid = `day-${Math.floor(nowMs / DAY_MS)}`;
+    const pair = await generateKeyPair('EdDSA', { extractable: true });
+    const jwk = { ...(await exportJWK(pair.privateKey)), kid, alg: 'EdDSA', use: 'sig', createdAt: nowMs };
+    const temporary = join(this.directory, `.gateway-key-${randomBytes(8).toString('hex')}`);
+    const file = await open(temporary, 'wx', 0o600);
+    try {
+      await file.writeFile(`${JSON.stringify(jwk)}\n`);
+      await file.sync();
+      await link(temporary, this.fileOf(kid));
+      this.log.info({ kid }, 'made a signing key');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    } finally {
+      await file.close();
+      await unlink(temporary).catch(() => {});
+    }
+  }
+
+  private async read(): Promise<void> {
+    this.readAtMs = this.nowMs();
+    const names = await readdir(this.directory);
+    const keys = new Map<string, Key>();
+    for (const name of names) {
+      const kid = FILE.exec(name)?.[1];
+      if (kid === undefined) continue;
+      const key = this.keys.get(kid) ?? (await this.readKey(name));
+      if (key !== null) keys.set(key.kid, key);
+    }
+    this.keys = keys;
+    this.newest = [...keys.values()].sort((a, b) => b.createdAtMs - a.createdAtMs)[0] ?? null;
+    this.servicesJwk = names.includes(SERVICES_FILE) ? await this.readServicesKey() : null;
+  }
+
+  private async readKey(name: string): Promise<Key | null> {
+    try {
+      const jwk = privateJwk.parse(JSON.parse(await readFile(join(this.directory, name), 'utf8')));
+      const { d: _private, createdAt, ...rest } = jwk;
+      const shared: JWK = { ...rest, alg: 'EdDSA', use: 'sig' };
+      return {
+        kid: jwk.kid,
+        createdAtMs: createdAt,
+        privateKey: (await importJWK({ ...shared, d: jwk.d }, 'EdDSA')) as CryptoKey,
+        publicKey: (await importJWK(shared, 'EdDSA')) as CryptoKey,
+        publicJwk: shared,
+      };
+    } catch (error) {
+      this.log.error({ err: error, file: name }, 'a signing key cannot be read and is left out');
+      return null;
+    }
+  }
+
+  private async readServicesKey(): Promise<JWK | null> {
+    try {
+      const { d: _private, ...jwk } = publicJwk.parse(
+        JSON.parse(await readFile(join(this.directory, SERVICES_FILE), 'utf8')),
+      );
+      return { alg: 'EdDSA', use: 'sig', ...jwk };
+    } catch (error) {
+      this.log.error({ err: error }, `${SERVICES_FILE} cannot be read: tokens of services will not verify`);
+      return null;
+    }
+  }
+}

@@ -1,0 +1,21 @@
+/** Claims the request on a deployment and one of its instances, in one step that nothing can come between. */
+import { refuse } from '@switchyard/kit/errors';
+import { errors } from '../errors.ts';
+import { claimInstance } from '../routing/claim.ts';
+import type { Stage } from '../way.ts';
+
+export const chooseInstanceStage =
+  (nowMs: () => number): Stage =>
+  (exchange) => {
+    const service = exchange.route!.service;
+    if (service === null) return undefined;
+    const claim = claimInstance(service, null, nowMs());
+    if (typeof claim !== 'string') {
+      exchange.claim = claim;
+      return undefined;
+    }
+    service.breaker.withdraw();
+    return claim === 'overloaded'
+      ? refuse(errors.OVERLOADED, { detail: service.name, retryAfterSeconds: 1 })
+      : refuse(errors.NO_INSTANCE, { detail: service.name, retryAfterSeconds: 1 });
+  };

@@ -1,0 +1,219 @@
+/** First stage: reads the head of a request strictly, and refuses whatever could be understood in two ways. */
+import { refuse } from '@switchyard/kit/errors';
+import type { Refusal } from '@switchyard/kit/errors';
+import { errors } from '../errors.ts';
+import type { Exchange } from '../exchange.ts';
+import { isAuthority, isSameAuthority, splitAbsolute } from '../message/authority.ts';
+import { HEADER, headerCode } from '../message/header-names.ts';
+import { readTarget } from '../message/request-target.ts';
+import { isRequestId, isTraceparent, newSpanId, newTraceId } from '../message/trace-ids.ts';
+import type { Outcome, Stage } from '../way.ts';
+
+/** More header lines than any honest client sends. */
+const HEADERS_MAX = 100;
+/** Headers that may stand only once: two of them are two requests in one. */
+const SINGLE =
+  (1 << HEADER.HOST) |
+  (1 << HEADER.CONTENT_LENGTH) |
+  (1 << HEADER.TRANSFER_ENCODING) |
+  (1 << HEADER.EXPECT) |
+  (1 << HEADER.AUTHORIZATION) |
+  (1 << HEADER.ORIGIN) |
+  (1 << HEADER.FETCH_SITE) |
+  (1 << HEADER.CONTENT_TYPE) |
+  (1 << HEADER.UPGRADE);
+/** RFC 9110 section 9.3: TRACE echoes credentials, CONNECT makes tunnels; the gateway does neither. */
+const REFUSED_METHODS = new Set(['TRACE', 'TRACK', 'CONNECT']);
+const NOTHING_NAMED = new Set(['close', 'keep-alive', 'upgrade', 'te', 'http2-settings']);
+
+export function validateStage(): Stage {
+  const head = new Head();
+  return (exchange) => validate(exchange, head);
+}
+
+function validate(exchange: Exchange, head: Head): Outcome {
+  const { request } = exchange;
+  exchange.method = request.method ?? '';
+  const why = readHeaders(exchange, head) ?? checkFraming(exchange, head) ?? readAddress(exchange, head);
+  beginTrace(exchange, head);
+  if (why !== undefined) return typeof why === 'string' ? malformed(why) : why;
+  if (REFUSED_METHODS.has(exchange.method)) return refuse(errors.METHOD_NOT_ALLOWED, { detail: exchange.method });
+  return undefined;
+}
+
+const malformed = (detail: string): Refusal => refuse(errors.REQUEST_MALFORMED, { detail });
+
+/** What is read of a head only to be judged. One is used for all requests: the stage runs to its end without a pause. */
+class Head {
+  host = '';
+  seen = 0;
+  declaredLength = '';
+  transferEncoding = '';
+  connection = '';
+  expect = '';
+  te = '';
+  traceparent = '';
+  requestId = '';
+
+  clear(): void {
+    this.host = this.declaredLength = this.transferEncoding = this.connection = this.expect = '';
+    this.te = this.traceparent = this.requestId = '';
+    this.seen = 0;
+  }
+
+  has(code: number): boolean {
+    return (this.seen & (1 << code)) !== 0;
+  }
+}
+
+function readHeaders(exchange: Exchange, head: Head): string | Refusal | undefined {
+  const raw = exchange.request.rawHeaders;
+  head.clear();
+  if (raw.length > HEADERS_MAX * 2)
+    return refuse(errors.HEAD_TOO_LARGE, { detail: `At most ${HEADERS_MAX} header lines` });
+  const { kept } = exchange;
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = raw[index]!;
+    const value = raw[index + 1]!;
+    const code = headerCode(name);
+    if (code === HEADER.PASS) {
+      kept.push(name, value);
+      continue;
+    }
+    const bit = 1 << code;
+    if ((head.seen & bit & SINGLE) !== 0) return `two ${name} headers`;
+    if (code === HEADER.TRACEPARENT && (head.seen & bit) !== 0) head.traceparent = '';
+    else if (take(exchange, head, code, name, value) !== undefined) return `a header named ${name}`;
+    head.seen |= bit;
+  }
+  return undefined;
+}
+
+/** Each known header to its place. */
+function take(exchange: Exchange, head: Head, code: number, name: string, value: string): 'refused' | undefined {
+  switch (code) {
+    case HEADER.REFUSE:
+      return 'refused';
+    case HEADER.HOST:
+      head.host = value;
+      return undefined;
+    case HEADER.CONTENT_LENGTH:
+      head.declaredLength = value;
+      return undefined;
+    case HEADER.TRANSFER_ENCODING:
+      head.transferEncoding = value;
+      return undefined;
+    case HEADER.CONNECTION:
+      head.connection = head.connection === '' ? value : `${head.connection},${value}`;
+      return undefined;
+    case HEADER.EXPECT:
+      head.expect = value;
+      return undefined;
+    case HEADER.TE:
+      head.te = value;
+      return undefined;
+    case HEADER.COOKIE:
+      exchange.cookie = exchange.cookie === '' ? value : `${exchange.cookie}; ${value}`;
+      return undefined;
+    case HEADER.AUTHORIZATION:
+      exchange.authorization = value;
+      return undefined;
+    case HEADER.TRACEPARENT:
+      head.traceparent = value;
+      return undefined;
+    case HEADER.TRACESTATE:
+      exchange.tracestate = exchange.tracestate === '' ? value : `${exchange.tracestate},${value}`;
+      return undefined;
+    case HEADER.REQUEST_ID:
+      head.requestId = value;
+      return undefined;
+    case HEADER.ORIGIN:
+      exchange.origin = value;
+      break;
+    case HEADER.FETCH_SITE:
+      exchange.fetchSite = value;
+      break;
+    case HEADER.PREFLIGHT_METHOD:
+      exchange.preflightMethod = value;
+      break;
+    case HEADER.PREFLIGHT_HEADERS:
+      exchange.preflightHeaders = value;
+      break;
+    case HEADER.CONTENT_TYPE:
+      break;
+    default:
+      return undefined;
+  }
+  exchange.kept.push(name, value);
+  return undefined;
+}
+
+/** RFC 9112 section 6: exactly one way to find the end of the body. */
+function checkFraming(exchange: Exchange, head: Head): string | undefined {
+  const isOld = exchange.request.httpVersionMinor === 0;
+  if (exchange.request.httpVersionMajor !== 1) return 'HTTP/1.1 or 1.0 only';
+  if (head.has(HEADER.TRANSFER_ENCODING)) {
+    if (head.has(HEADER.CONTENT_LENGTH)) return 'Transfer-Encoding and Content-Length together';
+    if (isOld) return 'Transfer-Encoding in HTTP/1.0';
+    if (head.transferEncoding.toLowerCase() !== 'chunked') return 'a Transfer-Encoding other than chunked';
+    exchange.isChunked = true;
+  } else if (head.has(HEADER.CONTENT_LENGTH)) {
+    if (!/^(?:0|[1-9][0-9]{0,14})$/.test(head.declaredLength)) return 'a Content-Length that is not a plain number';
+    exchange.contentLength = Number(head.declaredLength);
+  }
+  if (head.has(HEADER.EXPECT)) {
+    if (head.expect.toLowerCase() !== '100-continue') return 'an Expect other than 100-continue';
+    exchange.expectsContinue = exchange.hasBody && !isOld;
+  }
+  if (head.has(HEADER.CONNECTION)) exchange.connectionNamed = namedBy(head.connection);
+  if (head.has(HEADER.TE)) exchange.acceptsTrailers = /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i.test(head.te);
+  if (exchange.upgrade !== null && exchange.hasBody) return 'an upgrade with a body';
+  return undefined;
+}
+
+function namedBy(written: string): readonly string[] | null {
+  if (written === 'keep-alive' || written === 'close') return null;
+  const names = written
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '' && !NOTHING_NAMED.has(name));
+  return names.length === 0 ? null : names;
+}
+
+/** Host and target: whom the request is for, in one reading. */
+function readAddress(exchange: Exchange, head: Head): string | undefined {
+  const { request } = exchange;
+  if (head.has(HEADER.HOST)) {
+    if (!isAuthority(head.host)) return 'a Host that is not a name or address with an optional port';
+  } else if (request.httpVersionMinor !== 0) return 'no Host';
+  exchange.host = head.host;
+  let target = request.url ?? '';
+  if (target.charCodeAt(0) !== 0x2f) {
+    if (exchange.method === 'CONNECT') return undefined;
+    const absolute = splitAbsolute(target);
+    if (absolute === null) return 'a target that is neither a path nor an http address';
+    if (!isAuthority(absolute.authority) || !isSameAuthority(absolute.authority, head.host))
+      return 'an address that is not the one in Host';
+    target = absolute.rest;
+  }
+  const read = readTarget(target);
+  if (typeof read === 'string') return read;
+  exchange.path = read.path;
+  exchange.query = read.query;
+  exchange.otherReading = read.otherReading;
+  return undefined;
+}
+
+/** Continues the caller's trace, or begins one; the request's id is the caller's where it is a plain one. */
+function beginTrace(exchange: Exchange, head: Head): void {
+  exchange.spanId = newSpanId();
+  if (head.traceparent !== '' && isTraceparent(head.traceparent)) {
+    exchange.traceId = head.traceparent.slice(3, 35);
+    exchange.traceFlags = head.traceparent.slice(53, 55);
+  } else {
+    exchange.traceId = newTraceId();
+    exchange.tracestate = '';
+  }
+  exchange.requestId = head.requestId !== '' && isRequestId(head.requestId) ? head.requestId : exchange.traceId;
+}

@@ -1,0 +1,47 @@
+/** Watches every wait of every running request from one timer, instead of a timer for each. */
+
+export interface Watched {
+  /** Called about ten times a second. */
+  checkDeadline(nowMs: number): void;
+}
+
+const TICK_MS = 100;
+
+export class Deadlines {
+  /** `performance.now()` of the last tick: exact enough to notice silence. */
+  coarseNowMs: number;
+  private readonly watched = new Set<Watched>();
+  private readonly nowMs: () => number;
+  private timer: NodeJS.Timeout | null = null;
+
+  constructor(nowMs: () => number) {
+    this.nowMs = nowMs;
+    this.coarseNowMs = nowMs();
+  }
+
+  start(): void {
+    this.timer ??= setInterval(() => this.tick(), TICK_MS).unref();
+  }
+
+  stop(): void {
+    if (this.timer !== null) clearInterval(this.timer);
+    this.timer = null;
+  }
+
+  get size(): number {
+    return this.watched.size;
+  }
+
+  add(watched: Watched): void {
+    this.watched.add(watched);
+  }
+
+  remove(watched: Watched): void {
+    this.watched.delete(watched);
+  }
+
+  tick(): void {
+    this.coarseNowMs = this.nowMs();
+    for (const watched of this.watched) watched.checkDeadline(this.coarseNowMs);
+  }
+}
