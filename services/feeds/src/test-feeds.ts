@@ -25,6 +25,7 @@ import type { TestPostgres } from '@switchyard/kit/postgres/test-server';
 import express from 'express';
 import { assembleFeeds } from './assemble-feeds.ts';
 import type { AssembledFeeds } from './assemble-feeds.ts';
+import { ResolveMentions } from './commands/resolve-mentions.ts';
 import type { PeopleDirectory } from './domain/people-directory.ts';
 
 export const log = createLogger({ service: 'feeds', level: process.env['TEST_LOG_LEVEL'] ?? 'fatal' });
@@ -170,6 +171,8 @@ export interface TestFeeds {
   ): Promise<Answer<B>>;
   /** Until Feeds has applied every event and done all the work that follows from them and from posts. */
   settled(): Promise<void>;
+  /** Takes up mentions that are due. */
+  mentionsCaughtUp(): Promise<unknown>;
   /** One more instance of the same service on the same database. */
   another(): Promise<Instance>;
   stop(): Promise<void>;
@@ -245,6 +248,7 @@ export async function startTestFeeds(): Promise<TestFeeds> {
       return one;
     },
     settled: () => settled(users, assembled.db),
+    mentionsCaughtUp: () => new ResolveMentions(assembled.db, users, log).catchUp(),
     another: async () => {
       const instance = await start();
       instances.push(instance);

@@ -1,3 +1,4 @@
+/** Timelines against an independent computation, on a real database, whatever runs at once. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { eventMigrations } from '@switchyard/kit/events/migrations';

@@ -1,3 +1,4 @@
+/** Which handles a text mentions. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MENTIONS_MAX, mentionedHandles } from './mentions.ts';

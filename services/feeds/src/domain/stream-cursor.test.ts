@@ -1,3 +1,4 @@
+/** Ids of stream events, there and back. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isRefusal } from '@switchyard/kit/errors';

@@ -1,3 +1,4 @@
+/** When rounds of background work run. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeClock } from '@switchyard/kit/clock';

@@ -32,8 +32,9 @@ export interface OpenStream {
 interface Stream {
   readonly viewerId: string;
   readonly sink: StreamSink;
-  /** Transaction below which the client has everything; null before the first look. */
+  /** Transaction below which the client has everything; null for one that begins now, before its first look. */
   since: string | null;
+  isNew: boolean;
   /** Posts put in by transactions from `since` on that the client has already. */
   sent: ReadonlySet<string>;
   /** null while the client keeps up. */
@@ -84,7 +85,7 @@ export class FeedStreams {
     this.beatLater();
   }
 
-  /** Begins a stream: first its id, then every post that came since `since`, then posts as they come. */
+  /** Begins a stream: every post that came since `since`, or else an id to resume from; then posts as they come. */
   open(viewerId: string, since: string | undefined, sink: StreamSink): OpenStream | Refusal {
     if (this.isDraining) return refuse(requestErrors.UNAVAILABLE, { retryAfterSeconds: 1 });
     const own = this.streams.get(viewerId) ?? new Set();
@@ -93,7 +94,7 @@ export class FeedStreams {
         detail: `At most ${STREAMS_PER_PERSON} for one person; close one`,
         retryAfterSeconds: 10,
       });
-    const stream: Stream = { viewerId, sink, since: since ?? null, sent: new Set(), blockedSinceMs: null };
+    const stream: Stream = { viewerId, sink, since: since ?? null, isNew: true, sent: new Set(), blockedSinceMs: null };
     this.streams.set(viewerId, own.add(stream));
     this.count += 1;
     sink.write(`retry: ${RETRY_MS}\n\n`);
@@ -210,14 +211,14 @@ export class FeedStreams {
 
   /** Only the last event of a look carries its horizon: a client that loses the connection before it asks for all of them again. */
   private send(stream: Stream, { posts, horizon }: Arrivals): void {
-    const isFirst = stream.since === null;
     const fresh = posts.filter((post) => !stream.sent.has(post.id));
     let text = '';
     fresh.forEach((post, place) => {
       const cursor = place === fresh.length - 1 ? horizon : (stream.since ?? horizon);
       text += `event: post\nid: ${encodeStreamCursor(cursor)}\ndata: ${post.json}\n\n`;
     });
-    if (isFirst) text += `id: ${encodeStreamCursor(horizon)}\n\n`;
+    if (stream.isNew && fresh.length === 0) text += `id: ${encodeStreamCursor(horizon)}\n\n`;
+    stream.isNew = false;
     stream.since = horizon;
     stream.sent = new Set(posts.map((post) => post.id));
     if (text !== '' && !stream.sink.write(text)) stream.blockedSinceMs = this.clock.nowMs();

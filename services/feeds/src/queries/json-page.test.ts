@@ -1,3 +1,4 @@
+/** Pages made of rendered rows. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
