@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { ownUser, user } from '@switchyard/contracts/users';
+import { befriend } from '../commands/friends/befriend.ts';
+import { pairOf, subjectOf } from '../domain/pair.ts';
+import { lockAccount, lockPair } from '../store/locks.ts';
 import { startTestUsers, PASSWORD } from '../test-users.ts';
 import type { TestUsers } from '../test-users.ts';
 
@@ -179,6 +182,45 @@ test('a deleted account is gone everywhere: profile, friends, requests, blocks, 
   );
   for (const { name, column } of tables)
     assert.deepEqual(await users.db.query(`SELECT 1 FROM ${name} WHERE ${column} = $1`, [hal!.id]), [], name);
+});
+
+/** Resolves when some transaction waits for a lock that another one holds. */
+async function untilSomebodyWaits(): Promise<void> {
+  for (const until = Date.now() + 10_000; Date.now() < until;) {
+    if ((await users.db.query('SELECT 1 FROM pg_locks WHERE NOT granted')).length > 0) return;
+  }
+  assert.fail('nobody waited');
+}
+
+test('a friendship that begins while one account is being deleted goes with it, its event erased', async () => {
+  const [liv, mio] = await Promise.all([users.signUp('liv'), users.signUp('mio')]);
+  const pair = pairOf(liv.id, mio.id);
+  let deleted: Promise<{ status: number }> | undefined;
+  await users.db.transaction(async (tx) => {
+    await lockPair(tx, pair);
+    await befriend(tx, pair, { requestId: mio.id, by: mio.id, now: users.clock.now });
+    deleted = liv.asks('DELETE', '/api/users/me', { password: PASSWORD });
+    await untilSomebodyWaits();
+  });
+  assert.equal((await deleted!).status, 204);
+  assert.deepEqual((await mio.asks('GET', '/api/friends')).body.items, []);
+  assert.deepEqual(
+    (await eventsOf(subjectOf(pair))).map((event) => [event.type, event.data]),
+    [['users.friendship.started.v1', null]],
+  );
+});
+
+test('a sign-in whose password is changed while it goes on opens no session', async () => {
+  const ned = await users.signUp('ned');
+  let signedIn: Promise<{ status: number }> | undefined;
+  await users.db.transaction(async (tx) => {
+    await lockAccount(tx, ned.id);
+    signedIn = signIn('ned');
+    await untilSomebodyWaits();
+    await tx.query('UPDATE account SET password_hash = $2 WHERE id = $1', [ned.id, 'another']);
+  });
+  assert.equal((await signedIn!).status, 401);
+  assert.deepEqual(await users.db.query('SELECT 1 FROM session WHERE account_id = $1', [ned.id]), []);
 });
 
 test('the handle of a deleted account rests, its email address is free at once', async () => {
