@@ -2,11 +2,15 @@
 import { parseArgs } from 'node:util';
 import { CommandFailed, EXIT } from './command.ts';
 import type { Command, ExitCode, Surroundings } from './command.ts';
+import { backupCommand } from './commands/backup.ts';
 import { checkCommand } from './commands/check.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { downCommand } from './commands/down.ts';
 import { initCommand } from './commands/init.ts';
 import { logsCommand } from './commands/logs.ts';
+import { resetCommand } from './commands/reset.ts';
 import { restartCommand } from './commands/restart.ts';
+import { restoreCommand } from './commands/restore.ts';
 import { statusCommand } from './commands/status.ts';
 import { stopCommand } from './commands/stop.ts';
 import { upCommand } from './commands/up.ts';
@@ -22,6 +26,10 @@ export const commands: readonly Command[] = [
   restartCommand,
   stopCommand,
   logsCommand,
+  doctorCommand,
+  backupCommand,
+  restoreCommand,
+  resetCommand,
 ];
 
 /** Runs one command line (without node and script) and answers its exit code; never throws for a fault of the user's. */
