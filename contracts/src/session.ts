@@ -99,7 +99,7 @@ export const sessionStoreOperations = {
     access: 'service',
     body: signIn,
     answer: { status: 201, schema: grantedSession },
-    errors: ['REQUEST_NOT_THIS_SERVICE', 'USERS_SIGN_IN_REFUSED', 'USERS_BUSY'],
+    errors: ['REQUEST_FORBIDDEN', 'USERS_SIGN_IN_REFUSED', 'USERS_BUSY'],
   },
   refresh: {
     method: 'POST',
@@ -108,7 +108,7 @@ export const sessionStoreOperations = {
     access: 'service',
     body: refreshRequest,
     answer: { status: 200, schema: grantedSession },
-    errors: ['REQUEST_NOT_THIS_SERVICE', 'USERS_REFRESH_REFUSED'],
+    errors: ['REQUEST_FORBIDDEN', 'USERS_REFRESH_REFUSED'],
   },
   end: {
     method: 'POST',
@@ -117,7 +117,7 @@ export const sessionStoreOperations = {
     access: 'service',
     body: endSessions,
     answer: { status: 204 },
-    errors: ['REQUEST_NOT_THIS_SERVICE'],
+    errors: ['REQUEST_FORBIDDEN'],
   },
   ended: {
     method: 'GET',
@@ -126,7 +126,7 @@ export const sessionStoreOperations = {
     access: 'service',
     query: endedQuery,
     answer: { status: 200, schema: endedSessions },
-    errors: ['REQUEST_NOT_THIS_SERVICE'],
+    errors: ['REQUEST_FORBIDDEN'],
   },
 } as const satisfies Operations;
 

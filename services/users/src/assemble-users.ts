@@ -8,7 +8,9 @@ import type { ServiceApplicationOptions } from '@switchyard/kit/nest/create-serv
 import { migrate } from '@switchyard/kit/postgres/migrate';
 import type { Database } from '@switchyard/kit/postgres/database';
 import type { Assembled } from '@switchyard/kit/run-service';
+import type { Express } from 'express';
 import type { Users } from './commands/context.ts';
+import { asyncApi, openApi } from './documents.ts';
 import { Passwords } from './domain/passwords.ts';
 import { usersModule } from './users-module.ts';
 
@@ -18,7 +20,7 @@ const migrations = new URL('../migrations/', import.meta.url);
 export async function assembleUsers(
   parts: ServiceApplicationOptions['parts'],
   options: { db: Database; now?: () => Date; tcpPort?: number | undefined },
-): Promise<Assembled & { readonly users: Users }> {
+): Promise<Assembled & { readonly listener: Express }> {
   const { db } = options;
   await migrate(db, [eventMigrations, migrations], parts.log, { signal: parts.lifecycle.signal });
   const passwords = new Passwords();
@@ -33,9 +35,10 @@ export async function assembleUsers(
     tcpPort: options.tcpPort,
   });
   return {
-    users,
     listener,
     endpoints,
     checks: [{ name: 'database', check: () => db.check() }],
+    openApi,
+    asyncApi,
   };
 }

@@ -12,6 +12,7 @@ import { createMetrics } from '@switchyard/kit/metrics';
 import { openDatabase } from '@switchyard/kit/postgres/database';
 import type { Database } from '@switchyard/kit/postgres/database';
 import { startTestPostgres } from '@switchyard/kit/postgres/test-server';
+import type { Express } from 'express';
 import { assembleUsers } from './assemble-users.ts';
 
 export const PASSWORD = 'correct horse battery';
@@ -31,6 +32,7 @@ export interface TestPerson extends OwnUser {
 export interface TestUsers {
   readonly db: Database;
   readonly tcpPort: number;
+  readonly application: Express;
   /** Where it answers. */
   readonly url: string;
   /** What the service takes for now; assign to move it. */
@@ -106,6 +108,7 @@ export async function startTestUsers(): Promise<TestUsers> {
     db,
     url,
     clock,
+    application: assembled.listener,
     tcpPort: assembled.endpoints!['tcp']!.port,
     ask,
     identityOf,

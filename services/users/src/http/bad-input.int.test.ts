@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { uuidv7 } from '@switchyard/kit/ids';
 import { encodeCursor } from '@switchyard/kit/cursor';
+import { assertNoDrift } from '@switchyard/kit/openapi';
+import { mountedOperations } from '../documents.ts';
 import { startTestUsers, PASSWORD } from '../test-users.ts';
 import type { TestPerson, TestUsers } from '../test-users.ts';
 
@@ -183,4 +185,8 @@ test('there is nothing at other paths, and other methods are not allowed', async
   assert.equal((await ann.asks('GET', '/api/users/ann/posts')).status, 404);
   const put = await ann.asks('PUT', '/api/users');
   assert.deepEqual([put.status, put.body.code], [405, 'REQUEST_METHOD_NOT_ALLOWED']);
+});
+
+test('what is mounted is what is documented', () => {
+  assertNoDrift(users.application, mountedOperations);
 });
