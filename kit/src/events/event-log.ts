@@ -81,11 +81,12 @@ export class EventLog {
   }
 
   private rowsAfter(after: Position, limit: number): Promise<Row[]> {
+    // ordered by the columns: a bare `tx` would be the text of that name, by which 10 comes before 9
     return this.db.query<Row>({
       name: 'read-events',
       text: `SELECT tx::text AS tx, id::text AS id, tx < pg_snapshot_xmin(pg_current_snapshot()) AS "isVisible",
           event_id, source, type, subject, sequence, time, traceparent, data
-        FROM event_outbox WHERE (tx, id) > ($1::text::xid8, $2::bigint) ORDER BY tx, id LIMIT $3`,
+        FROM event_outbox WHERE (tx, id) > ($1::text::xid8, $2::bigint) ORDER BY event_outbox.tx, event_outbox.id LIMIT $3`,
       values: [after.tx, after.id, limit],
     });
   }

@@ -2,7 +2,7 @@
 import type { EventContract } from '@switchyard/contracts/event';
 import type { z } from 'zod';
 import { uuidv7 } from '../ids.ts';
-import type { Transaction } from '../postgres/database.ts';
+import type { Queryable } from '../postgres/database.ts';
 import { currentTrace, formatTraceparent } from '../trace.ts';
 
 /** NOTIFY channel by which readers wake. */
@@ -23,7 +23,7 @@ export interface NewEvent<C extends EventContract> {
  *
  * @throws ZodError when `data` does not keep the contract
  */
-export async function appendEvent<C extends EventContract>(tx: Transaction, event: NewEvent<C>): Promise<void> {
+export async function appendEvent<C extends EventContract>(tx: Queryable, event: NewEvent<C>): Promise<void> {
   const data = event.contract.data.parse(event.data);
   const trace = currentTrace();
   await tx.query({
@@ -54,7 +54,7 @@ export async function appendEvent<C extends EventContract>(tx: Transaction, even
  * Erases the payloads (`data` becomes null) of every event of these subjects, those of transactions under way included:
  * it waits for them. Append the event that tells of the deletion afterwards, so that it keeps its own.
  */
-export async function eraseEvents(tx: Transaction, subjects: readonly string[]): Promise<void> {
+export async function eraseEvents(tx: Queryable, subjects: readonly string[]): Promise<void> {
   await tx.query('SELECT 1 FROM event_subject WHERE subject = ANY($1) ORDER BY subject FOR UPDATE', [subjects]);
   await tx.query('UPDATE event_outbox SET data = NULL WHERE subject = ANY($1) AND data IS NOT NULL', [subjects]);
 }
