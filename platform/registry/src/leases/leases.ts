@@ -150,7 +150,8 @@ export class Leases {
     if (this.isStopped || nextMs === null || (this.timerMs !== null && this.timerMs <= nextMs)) return;
     this.cancelTimer();
     this.timerMs = nextMs;
-    this.cancelTimer = this.options.clock.after(Math.ceil(nextMs - this.options.clock.nowMs()), () => this.takeDue());
+    const inMs = Math.max(0, Math.ceil(nextMs - this.options.clock.nowMs()));
+    this.cancelTimer = this.options.clock.after(inMs, () => this.takeDue());
   }
 
   private takeDue(): void {

@@ -1,5 +1,5 @@
 /** Notes which instances there are, so that a restarted registry asks them instead of waiting for them; a hint, never a truth. */
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { open, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { instanceId, registration } from '@switchyard/contracts/registry';
 import type { Clock } from '@switchyard/kit/clock';
@@ -8,10 +8,12 @@ import { z } from 'zod';
 import type { InstanceRecord } from '../table/service-record.ts';
 
 /** Changes within this time are written together. */
-const PAUSE_MS = 500;
+const PAUSE_MS = 1_000;
+/** Instances written at a time, so that a large table holds nobody up. */
+const WRITTEN_TOGETHER = 500;
 
-const noted = z.array(z.strictObject({ id: instanceId, registration }));
-export type NotedInstance = z.infer<typeof noted>[number];
+const noted = z.strictObject({ id: instanceId, registration });
+export type NotedInstance = z.infer<typeof noted>;
 
 /**
  * Instances live in memory: this file is not synced, because what it is for is a registry that dies alone. When the whole machine
@@ -27,7 +29,7 @@ export class Checkpoint {
   private hasFailed = false;
 
   constructor(from: { folder: string; instances: () => Iterable<InstanceRecord>; clock: Clock; log: Logger }) {
-    this.file = path.join(from.folder, 'instances.json');
+    this.file = path.join(from.folder, 'instances.jsonl');
     this.instances = from.instances;
     this.clock = from.clock;
     this.log = from.log;
@@ -35,13 +37,19 @@ export class Checkpoint {
 
   /** What was noted last; null when that is not known. */
   async load(): Promise<NotedInstance[] | null> {
+    let text: string;
     try {
-      return noted.parse(JSON.parse(await readFile(this.file, 'utf8')));
+      text = await readFile(this.file, 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
         this.log.warn({ err: error }, 'the note of instances cannot be read; waiting for them instead');
       return null;
     }
+    const lines = text.split('\n').filter((line) => line !== '');
+    const instances = lines.flatMap((line) => readLine(line) ?? []);
+    if (instances.length < lines.length)
+      this.log.warn({ unreadable: lines.length - instances.length }, 'some of the note of instances cannot be read');
+    return instances;
   }
 
   changed(): void {
@@ -63,9 +71,20 @@ export class Checkpoint {
 
   private write(): void {
     this.writing = this.writing.then(async () => {
-      const list = Array.from(this.instances(), ({ id, registration }) => ({ id, registration }));
       try {
-        await writeFile(`${this.file}.new`, JSON.stringify(list), { mode: 0o600 });
+        const file = await open(`${this.file}.new`, 'w', 0o600);
+        try {
+          const instances = [...this.instances()];
+          for (let at = 0; at < instances.length; at += WRITTEN_TOGETHER)
+            await file.write(
+              instances
+                .slice(at, at + WRITTEN_TOGETHER)
+                .map(lineOf)
+                .join(''),
+            );
+        } finally {
+          await file.close();
+        }
         await rename(`${this.file}.new`, this.file);
         this.hasFailed = false;
       } catch (error) {
@@ -73,5 +92,16 @@ export class Checkpoint {
         this.hasFailed = true;
       }
     });
+  }
+}
+
+const lineOf = ({ id, registrationJson }: InstanceRecord): string =>
+  `{"id":${JSON.stringify(id)},"registration":${registrationJson}}\n`;
+
+function readLine(line: string): NotedInstance | null {
+  try {
+    return noted.parse(JSON.parse(line));
+  } catch {
+    return null;
   }
 }

@@ -78,8 +78,7 @@ export class RoutingTable {
   put(id: string, registration: Registration): { isNew: boolean } {
     const before = this.byInstance.get(id);
     const instance = instanceRecord(id, registration);
-    const isSame =
-      before !== undefined && JSON.stringify(before.registration) === JSON.stringify(instance.registration);
+    const isSame = before?.registrationJson === instance.registrationJson;
     if (isSame) return { isNew: false };
     if (before !== undefined && (before.service !== instance.service || before.deployment !== instance.deployment))
       this.remove(id);

@@ -8,6 +8,7 @@ export interface InstanceRecord {
   readonly service: string;
   readonly deployment: string;
   readonly registration: Registration;
+  readonly registrationJson: string;
   /** As the table shows it. */
   readonly json: string;
 }
@@ -133,6 +134,7 @@ export function instanceRecord(id: string, registration: Registration): Instance
     service: registration.service,
     deployment: registration.deployment ?? `${registration.service}-1`,
     registration,
+    registrationJson: JSON.stringify(registration),
     json: JSON.stringify({ id, host, port, endpoints, status, weight, zone, metadata }),
   };
 }
