@@ -89,6 +89,7 @@ function renewForEver(): void {
 }
 
 const report = (registered: boolean): void =>
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker's port is no window
   parentPort?.postMessage({ registered, renewals, failures } satisfies LoadReport);
 await registerAll();
 renewForEver();

@@ -18,20 +18,20 @@ interface YardFile {
   services: Record<string, { dir: string; ports: [number, number]; env?: Record<string, string> }>;
 }
 
-export interface StatusOfService {
-  readonly live: string | null;
-  readonly standby: string | null;
-  readonly instances: readonly {
-    readonly id: string;
-    readonly pid: number;
-    readonly state?: string;
-    readonly port?: number;
-  }[];
+export interface StatusOfPart {
+  readonly state: string;
+  readonly instances: readonly { readonly id: string; readonly pid: number; readonly port: number }[];
 }
+/** What of `yard status --json` these tests look at. */
 export interface Status {
   readonly epoch: number;
-  readonly services: Readonly<Record<string, StatusOfService>>;
-  readonly [more: string]: unknown;
+  readonly supervisor: { readonly pid: number } | null;
+  readonly services: Readonly<
+    Record<string, StatusOfPart & { readonly live: string | null; readonly standby: string | null }>
+  >;
+  readonly registry: StatusOfPart;
+  readonly gateway: StatusOfPart;
+  readonly postgres: { readonly pid: number } | null;
 }
 
 export interface CommandResult {
@@ -156,6 +156,28 @@ export class YardUnderTest {
     const { code, stdout, stderr } = await this.yard('status', '--json');
     if (code !== 0) throw new Error(`yard status ended with ${code}: ${stderr}`);
     return JSON.parse(stdout) as Status;
+  }
+
+  /** Pids by name: each service, `registry`, `gateway`, `postgres` and `supervisor`. */
+  async pids(): Promise<Map<string, number[]>> {
+    const { services, registry, gateway, postgres, supervisor } = await this.status();
+    const parts = Object.entries({ ...services, registry, gateway });
+    const pids = new Map(parts.map(([name, part]) => [name, part.instances.map((instance) => instance.pid)]));
+    if (postgres !== null) pids.set('postgres', [postgres.pid]);
+    if (supervisor !== null) pids.set('supervisor', [supervisor.pid]);
+    return pids;
+  }
+
+  /** HTTP port of the first instance of a service. */
+  async portOf(service: string): Promise<number> {
+    return (await this.status()).services[service]!.instances[0]!.port;
+  }
+
+  /** `kill -9` of everything that goes by this name. */
+  async kill(name: string): Promise<void> {
+    const pids = (await this.pids()).get(name) ?? [];
+    if (pids.length === 0) throw new Error(`nothing runs as ${name}`);
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
   }
 
   /** Runs `yard …` in the folder to its end. */
