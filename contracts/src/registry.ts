@@ -175,6 +175,13 @@ export type DeclarationsInput = z.input<typeof declarations>;
 
 const instanceParams = z.strictObject({ id: instanceId });
 
+/** Any request can get these: the registry is for programs on this machine, not for web pages. */
+const EVERYWHERE = ['REGISTRY_HOST_REFUSED', 'REGISTRY_WEB_PAGE_REFUSED'] as const;
+/** Those that bring a token or should. */
+const WITH_TOKEN = [...EVERYWHERE, 'REGISTRY_TOKEN_REFUSED'] as const;
+const FOR_SERVICES = [...WITH_TOKEN, 'REQUEST_NOT_A_SERVICE'] as const;
+const FOR_OPERATOR = [...WITH_TOKEN, 'REQUEST_NOT_THE_OPERATOR', 'REGISTRY_NOT_SAVED', 'REGISTRY_FULL'] as const;
+
 export const registryOperations = {
   readTable: {
     method: 'GET',
@@ -182,7 +189,7 @@ export const registryOperations = {
     summary: 'The whole table',
     access: 'public',
     answer: { status: 200, schema: table },
-    errors: ['REGISTRY_RECOVERING'],
+    errors: [...EVERYWHERE, 'REGISTRY_RECOVERING'],
   },
   register: {
     method: 'PUT',
@@ -192,7 +199,15 @@ export const registryOperations = {
     params: instanceParams,
     body: registration,
     answer: { status: 201, schema: leaseAnswer },
-    errors: ['REGISTRY_NAME_DECLARED', 'REGISTRY_ROUTE_TAKEN', 'REGISTRY_INSTANCE_OF_ANOTHER_SERVICE', 'REGISTRY_FULL'],
+    errors: [
+      ...FOR_SERVICES,
+      'REGISTRY_NAME_DECLARED',
+      'REGISTRY_ROUTE_TAKEN',
+      'REGISTRY_INSTANCE_OF_ANOTHER_SERVICE',
+      'REGISTRY_ADDRESS_NOT_ALLOWED',
+      'REGISTRY_FULL',
+      'REGISTRY_NOT_SAVED',
+    ],
   },
   renew: {
     method: 'PUT',
@@ -201,7 +216,7 @@ export const registryOperations = {
     access: 'service',
     params: instanceParams,
     answer: { status: 200, schema: leaseAnswer },
-    errors: ['REGISTRY_INSTANCE_UNKNOWN'],
+    errors: [...FOR_SERVICES, 'REGISTRY_INSTANCE_UNKNOWN'],
   },
   deregister: {
     method: 'DELETE',
@@ -210,7 +225,7 @@ export const registryOperations = {
     access: 'service',
     params: instanceParams,
     answer: { status: 204 },
-    errors: ['REGISTRY_INSTANCE_UNKNOWN'],
+    errors: [...FOR_SERVICES, 'REGISTRY_INSTANCE_UNKNOWN'],
   },
   watch: {
     method: 'GET',
@@ -220,7 +235,7 @@ export const registryOperations = {
     access: 'public',
     query: watchQuery,
     answer: { status: 200, mediaType: 'text/event-stream' },
-    errors: ['REGISTRY_RECOVERING'],
+    errors: [...EVERYWHERE, 'REGISTRY_RECOVERING', 'REGISTRY_FULL'],
   },
   acknowledge: {
     method: 'PUT',
@@ -230,7 +245,7 @@ export const registryOperations = {
     params: instanceParams,
     body: acknowledgement,
     answer: { status: 204 },
-    errors: ['REGISTRY_WATCHER_UNKNOWN'],
+    errors: [...FOR_SERVICES, 'REGISTRY_WATCHER_UNKNOWN'],
   },
   readWatchers: {
     method: 'GET',
@@ -238,7 +253,7 @@ export const registryOperations = {
     summary: 'What each watcher that routes has acknowledged',
     access: 'public',
     answer: { status: 200, schema: watchers },
-    errors: [],
+    errors: [...EVERYWHERE, 'REGISTRY_RECOVERING'],
   },
   setLive: {
     method: 'POST',
@@ -247,7 +262,15 @@ export const registryOperations = {
     access: 'operator',
     body: liveChange,
     answer: { status: 200, schema: liveAnswer },
-    errors: ['REGISTRY_EPOCH_MOVED', 'REGISTRY_DEPLOYMENT_EMPTY', 'REGISTRY_SERVICE_UNKNOWN'],
+    errors: [
+      ...FOR_OPERATOR,
+      'REGISTRY_EPOCH_MOVED',
+      'REGISTRY_DEPLOYMENT_EMPTY',
+      'REGISTRY_SERVICE_UNKNOWN',
+      'REGISTRY_SPLIT_INVALID',
+      'REGISTRY_LOCK_UNKNOWN',
+      'REGISTRY_RECOVERING',
+    ],
   },
   declare: {
     method: 'PUT',
@@ -256,6 +279,6 @@ export const registryOperations = {
     access: 'operator',
     body: declarations,
     answer: { status: 200, schema: liveAnswer },
-    errors: ['REGISTRY_ROUTE_TAKEN'],
+    errors: [...FOR_OPERATOR, 'REGISTRY_ROUTE_TAKEN'],
   },
 } as const satisfies Operations;

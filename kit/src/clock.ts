@@ -1,4 +1,5 @@
 /** Time and timers as a parameter, so that tests run without waiting. */
+import { runOutsideTrace } from './trace.ts';
 
 export interface Clock {
   /** Milliseconds that only ever grow (a jump of the wall clock does not show); their zero means nothing. */
@@ -7,11 +8,11 @@ export interface Clock {
   readonly after: (delayMs: number, run: () => void) => () => void;
 }
 
-/** The machine's monotonic clock. Its timers do not keep a process alive. */
+/** The machine's monotonic clock. Its timers do not keep a process alive, nor do they belong to the request that set them. */
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
   after: (delayMs, run) => {
-    const timer = setTimeout(run, delayMs);
+    const timer = runOutsideTrace(() => setTimeout(run, delayMs));
     timer.unref();
     return () => clearTimeout(timer);
   },

@@ -43,4 +43,6 @@ export function enterTrace(traceparent: string | undefined, requestId?: string):
 }
 
 export const runInTrace = <T>(trace: Trace, work: () => T): T => current.run(trace, work);
+/** For what outlives the request that began it, such as a timer: its log lines are not that request's. */
+export const runOutsideTrace = <T>(work: () => T): T => current.exit(work);
 export const currentTrace = (): Trace | undefined => current.getStore();
