@@ -16,7 +16,7 @@ import { killRunning, runTestFile } from './test-file.js';
 const root = resolve(fileURLToPath(new URL('..', import.meta.url)));
 const patterns = process.argv.slice(2);
 const isCi = /^(?:1|true)$/i.test(process.env.CI ?? '');
-const isTerminal = process.stdout.isTTY === true;
+const isTerminal = Boolean(process.stdout.isTTY);
 const paint = (code) => (text) =>
   isTerminal && (process.env.NO_COLOR ?? '') === '' ? `\u001b[${code}m${text}\u001b[0m` : text;
 const [red, green, yellow, dim] = [31, 32, 33, 2].map(paint);
