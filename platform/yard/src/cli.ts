@@ -13,6 +13,7 @@ import { restartCommand } from './commands/restart.ts';
 import { restoreCommand } from './commands/restore.ts';
 import { statusCommand } from './commands/status.ts';
 import { stopCommand } from './commands/stop.ts';
+import { superviseCommand } from './commands/supervise.ts';
 import { upCommand } from './commands/up.ts';
 import { nearestName } from './yard-file/nearest-name.ts';
 
@@ -30,6 +31,7 @@ export const commands: readonly Command[] = [
   backupCommand,
   restoreCommand,
   resetCommand,
+  superviseCommand,
 ];
 
 /** Runs one command line (without node and script) and answers its exit code; never throws for a fault of the user's. */
@@ -121,10 +123,12 @@ function help(names: readonly string[], surroundings: Surroundings, table: reado
 }
 
 function overview(table: readonly Command[]): string {
-  const rows = table.map((command) => ({
-    left: `${command.name} ${command.usage}`.trimEnd(),
-    right: command.summary,
-  }));
+  const rows = table
+    .filter((command) => command.isHidden !== true)
+    .map((command) => ({
+      left: `${command.name} ${command.usage}`.trimEnd(),
+      right: command.summary,
+    }));
   const width = Math.min(34, Math.max(0, ...rows.map((row) => row.left.length)));
   return [
     'yard runs what the switchyard.yaml of this folder says.',

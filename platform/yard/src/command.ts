@@ -31,6 +31,8 @@ export interface Command {
   readonly usage: string;
   /** One line. */
   readonly summary: string;
+  /** Not in the list of commands: for the yard's own use. */
+  readonly isHidden?: boolean;
   /** Further lines of `yard COMMAND --help`. */
   readonly details?: string;
   readonly options: Readonly<Record<string, CommandOption>>;

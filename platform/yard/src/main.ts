@@ -4,13 +4,17 @@ import { runCommandLine } from './cli.ts';
 import { EXIT } from './command.ts';
 
 const { stdin, stdout, stderr, env } = process;
-const isColoured = Boolean(stdout.isTTY) && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
+const isColoured = stdout.isTTY && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
 
-// A reader that went away (`yard logs | head`) ends the command quietly.
-stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(EXIT.done);
-  throw error;
-});
+// A reader that went away (`yard logs | head`) ends a command quietly; a supervisor goes on without one, also when its terminal is gone.
+const isSupervisor = process.argv[2] === 'up' || process.argv[2] === 'supervise';
+for (const stream of [stdout, stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (isSupervisor) return;
+    if (error.code === 'EPIPE') process.exit(EXIT.done);
+    throw error;
+  });
+}
 
 process.exitCode = await runCommandLine(process.argv.slice(2), {
   cwd: process.cwd(),

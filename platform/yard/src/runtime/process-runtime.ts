@@ -85,6 +85,12 @@ export class ProcessRuntime implements Runtime {
     return alive;
   }
 
+  /** As `list`, without removing or writing anything: for those who only look. */
+  async survivors(): Promise<readonly InstanceRecord[]> {
+    const records = await this.records.all();
+    return records.filter(({ process }) => process !== null && isAlive(process)).map(toInstanceRecord);
+  }
+
   async ended(id: string, signal: AbortSignal): Promise<InstanceEnd> {
     const record = this.known.get(id);
     if (record === undefined) return UNSEEN;

@@ -1,0 +1,270 @@
+/** Keeps one service, or one part of the platform, running: its release, and the places for its instances. */
+import { randomBytes } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import type { Side } from '@switchyard/contracts/registry';
+import { entryFingerprint } from '../releases/release.ts';
+import type { Release } from '../releases/release.ts';
+import { freePort, isPortFree, portTakenSentence } from '../runtime/ports.ts';
+import { StartFault } from '../runtime/runtime.ts';
+import type { InstanceRecord, InstanceSpec, Runtime } from '../runtime/runtime.ts';
+import type { Changes } from './changes.ts';
+import { argvOf } from './command-line.ts';
+import type { Variables } from './command-line.ts';
+import { environmentOf, resolveDeclared } from './environment.ts';
+import { hostsToTry } from './health-check.ts';
+import { InstanceKeeper } from './instance-keeper.ts';
+import type { HealthPlan, Planned, WellInstance } from './instance-keeper.ts';
+import { serviceState } from './instance-phase.ts';
+import type { Phase } from './instance-phase.ts';
+import type { BuildSource, Preparation } from './prepare-release.ts';
+import type { Told } from './yard-event.ts';
+
+/** Who an instance is, as its environment is made for it. */
+export interface InstanceIdentity {
+  readonly id: string;
+  readonly deployment: string;
+  readonly ports: Readonly<Record<string, number>>;
+}
+
+export interface PartOptions {
+  readonly source: BuildSource;
+  readonly runtime: Runtime;
+  readonly preparation: Preparation;
+  readonly logs: string;
+  readonly inherited: NodeJS.ProcessEnv;
+  readonly changes: Changes;
+  /** Address that its ports are looked at on before a start. */
+  readonly host: string;
+  /** Further facts for the record of an instance. */
+  labels(release: Release): Readonly<Record<string, string>>;
+  /** The variables that the yard gives. */
+  given(identity: InstanceIdentity): Promise<Variables>;
+  /** Resolves when everything it waits for is there; tells what it waits for. */
+  untilMet(tell: (missing: string) => void, signal: AbortSignal): Promise<void>;
+  join(part: PartKeeper, release: Release, instance: WellInstance, leaving: AbortSignal): Promise<void>;
+  leave(instance: WellInstance): Promise<void>;
+  tell(event: Told): void;
+  now(): number;
+}
+
+/** Where a start has come to an end for now. */
+const SETTLED: ReadonlySet<Phase> = new Set(['ready', 'pausing', 'stopped']);
+const NEVER = new AbortController().signal;
+
+interface Place {
+  readonly number: number;
+  readonly keeper: InstanceKeeper;
+}
+
+export class PartKeeper {
+  readonly name: string;
+  private readonly options: PartOptions;
+  private places: Place[] = [];
+  /** The release that has been live, or runs: every start is from it, whatever becomes of the sources. */
+  private pinned: Release | null = null;
+  /** A release that was not live yet: replaced when the sources change before it is. */
+  private candidate: Release | null = null;
+  private lastFault: string | null = null;
+  private isFirstTryOver = false;
+  private isClosed = false;
+  private hasJoined = false;
+  private turn: Promise<void> = Promise.resolve();
+
+  constructor(options: PartOptions) {
+    this.options = options;
+    this.name = options.source.service;
+  }
+
+  get source(): BuildSource {
+    return this.options.source;
+  }
+  get state(): Phase {
+    return serviceState(this.places.map(({ keeper }) => keeper.phase));
+  }
+  get release(): Release | null {
+    return this.pinned ?? this.candidate;
+  }
+  get fault(): string | null {
+    return this.state === 'ready' ? null : this.lastFault;
+  }
+  get detail(): string {
+    return this.places.map(({ keeper }) => keeper.detail).find((detail) => detail !== '') ?? '';
+  }
+  /** Whether its first start has come to an end, good or bad. */
+  get hasBeenTried(): boolean {
+    return this.isFirstTryOver;
+  }
+
+  instances() {
+    return this.places.flatMap(({ number, keeper }) => {
+      const record = keeper.instance;
+      if (record === null) return [];
+      return [{ place: number, record, host: keeper.host, phase: keeper.phase, restarts: keeper.restarts }];
+    });
+  }
+
+  /** Begins. `found` are instances of `release` that outlived an earlier supervisor. */
+  start(found: readonly InstanceRecord[] = [], release: Release | null = null): void {
+    if (release !== null && found.length > 0) this.pinned = release;
+    const count = (this.pinned ?? this.options.source).entry.instances;
+    for (let number = 1; number <= count; number += 1) {
+      const place = { number, keeper: new InstanceKeeper(this.portsOf(number)) };
+      this.places.push(place);
+      place.keeper.start(found.find((record) => record.labels['place'] === String(number)) ?? null);
+    }
+  }
+
+  /** Stops every instance at once. */
+  async stop(hasten = false): Promise<void> {
+    await Promise.all(this.places.map(({ keeper }) => keeper.stop(hasten)));
+  }
+
+  /** One instance after another, from the same release; one that could not be built or started is tried anew. */
+  restart(): Promise<void> {
+    const restarting = this.turn.then(async () => {
+      this.options.preparation.forgive(this.name);
+      this.lastFault = null;
+      for (const { keeper } of this.places) {
+        await keeper.stop();
+        if (this.isClosed) return;
+        keeper.start();
+        await this.options.changes.until(() => SETTLED.has(keeper.phase), NEVER);
+      }
+    });
+    this.turn = restarting.catch(() => undefined);
+    return restarting;
+  }
+
+  /** Stops it for good: a restart under way starts nothing more. */
+  close(hasten = false): Promise<void> {
+    this.isClosed = true;
+    return this.stop(hasten);
+  }
+
+  private portsOf(number: number) {
+    const { options } = this;
+    return {
+      runtime: options.runtime,
+      now: () => options.now(),
+      plan: (tell: (signal: 'prepare' | 'wait', detail: string) => void, stopping: AbortSignal) =>
+        this.plan(number, tell, stopping),
+      planFound: () => Promise.resolve(this.healthPlan(this.pinned!)),
+      join: async (instance: WellInstance, leaving: AbortSignal) => {
+        const release = this.release!;
+        await this.options.join(this, release, instance, leaving);
+        this.pinned = release;
+        this.hasJoined = true;
+        this.options.changes.notify();
+      },
+      leave: (instance: WellInstance) => this.options.leave(instance),
+      onPhase: (phase: Phase, detail: string, tookMs: number | null) => this.onPhase(phase, detail, tookMs),
+      onFault: (message: string, lines: readonly string[]) => this.onFault(message, lines),
+    };
+  }
+
+  private async plan(
+    number: number,
+    tell: (signal: 'prepare' | 'wait', detail: string) => void,
+    stopping: AbortSignal,
+  ): Promise<Planned> {
+    const release = await this.chooseRelease(number, tell, stopping);
+    // Once it has been ready, it comes back whatever has become of the others: when one fails, the rest goes on.
+    if (!this.hasJoined) await this.options.untilMet((missing) => tell('wait', `for ${missing}`), stopping);
+    const id = `${release.deployment}.${number}.${randomBytes(6).toString('hex')}`;
+    const ports = await this.choosePorts(number, release);
+    const given = await this.options.given({ id, deployment: release.deployment, ports });
+    return { spec: await this.specOf(number, release, { id, given, ports }), check: this.healthPlan(release) };
+  }
+
+  /** The first place decides; the others follow it, so that one service never runs two releases. */
+  private async chooseRelease(
+    number: number,
+    tell: (signal: 'prepare' | 'wait', detail: string) => void,
+    stopping: AbortSignal,
+  ): Promise<Release> {
+    if (this.pinned !== null) return this.pinned;
+    if (number === 1) {
+      tell('prepare', 'looking at its sources');
+      this.candidate = await this.options.preparation.prepare(
+        this.options.source,
+        (detail) => tell('prepare', detail),
+        stopping,
+      );
+      return this.candidate;
+    }
+    tell('wait', 'for its first instance');
+    await this.options.changes.until(() => this.pinned !== null, stopping);
+    return this.pinned!;
+  }
+
+  private async choosePorts(number: number, release: Release): Promise<Record<string, number>> {
+    const { host } = this.options;
+    const own = release.entry.ports[release.side === 'blue' ? 0 : 1];
+    if (number === 1 && !(await isPortFree(own, host))) throw new StartFault(portTakenSentence(own));
+    const taken = new Set(release.entry.ports);
+    const http = number === 1 ? own : await freePort(taken, host);
+    return { http, tcp: await freePort(new Set([...taken, http])) };
+  }
+
+  private async specOf(
+    number: number,
+    release: Release,
+    instance: { readonly id: string; readonly given: Variables; readonly ports: Readonly<Record<string, number>> },
+  ): Promise<InstanceSpec> {
+    const { source, inherited, logs } = this.options;
+    const { given } = instance;
+    const declared = await resolveDeclared(release.entry.env, { inherited, root: source.within, given });
+    if ('faults' in declared) throw new StartFault(declared.faults.join('; '));
+    let argv: string[];
+    let env: Record<string, string>;
+    try {
+      argv = argvOf(release.entry.run, { ...given, ...declared.values });
+      env = environmentOf({
+        inherited,
+        given,
+        declared: declared.values,
+        path: [dirname(process.execPath), release.bin],
+      });
+    } catch (error) {
+      throw new StartFault((error as Error).message, error);
+    }
+    return {
+      id: instance.id,
+      service: this.name,
+      deployment: release.deployment,
+      argv,
+      cwd: release.cwd,
+      env,
+      ports: instance.ports,
+      logFile: join(logs, this.name, `${release.deployment}.${number}.log`),
+      labels: {
+        role: 'instance',
+        place: String(number),
+        side: release.side,
+        entry: entryFingerprint(release.entry),
+        ...this.options.labels(release),
+      },
+    };
+  }
+
+  private healthPlan(release: Release): HealthPlan {
+    const { health, startTimeoutMs, stopGraceMs, env } = release.entry;
+    return { hosts: hostsToTry(env['HOST'] ?? this.options.host), health, startTimeoutMs, stopGraceMs };
+  }
+
+  private onPhase(phase: Phase, detail: string, tookMs: number | null): void {
+    if (phase === 'ready' || phase === 'stopped') this.isFirstTryOver = true;
+    if (phase === 'ready') this.lastFault = null;
+    this.options.tell({ kind: 'phase', part: this.name, phase, detail, tookMs });
+  }
+
+  private onFault(message: string, lines: readonly string[]): void {
+    const isRepeated = this.lastFault === message;
+    this.lastFault = message;
+    this.isFirstTryOver = true;
+    this.options.tell({ kind: 'fault', part: this.name, message, lines: [...lines], isRepeated });
+  }
+}
+
+/** The side of a release, for the registry. */
+export const sideOf = (record: InstanceRecord): Side => (record.labels['side'] === 'green' ? 'green' : 'blue');

@@ -1,0 +1,297 @@
+/** The supervisor of a yard: brings up everything that the yard file says, keeps it up, takes it down, and takes over what outlived another. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { CommandFailed } from '../command.ts';
+import { rotateLogs } from '../logs/rotation.ts';
+import { entryFingerprint } from '../releases/release.ts';
+import type { Release } from '../releases/release.ts';
+import type { InstanceRecord } from '../runtime/runtime.ts';
+import { Changes } from './changes.ts';
+import type { WellInstance } from './instance-keeper.ts';
+import type { OpenYard } from './open-yard.ts';
+import { PartKeeper } from './part-keeper.ts';
+import { PostgresKeeper } from './postgres-keeper.ts';
+import { Registrar } from './registrar.ts';
+import { gatewayUrl, registryUrl } from './service-parts.ts';
+import { stopOrder } from './stop-order.ts';
+import { decideTakeover } from './takeover.ts';
+import type { TakeoverPart } from './takeover.ts';
+import type { Told, YardEvent } from './yard-event.ts';
+import { yardParts } from './yard-parts.ts';
+
+const ROTATE_EVERY_MS = 5_000;
+const READY_POLL_MS = 50;
+const STRAY_GRACE_MS = 5_000;
+const NEVER = new AbortController().signal;
+
+export interface SupervisorOptions {
+  readonly open: OpenYard;
+  readonly inherited: NodeJS.ProcessEnv;
+  /** Milliseconds that only go forwards. */
+  readonly now: () => number;
+  readonly date: () => Date;
+}
+
+export class Supervisor {
+  readonly open: OpenYard;
+  readonly startedAt: Date;
+  readonly changes = new Changes();
+  readonly registrar: Registrar;
+  readonly registry: PartKeeper;
+  readonly gateway: PartKeeper;
+  readonly services: ReadonlyMap<string, PartKeeper>;
+  /** Null when no service asks for a database. */
+  readonly postgres: PostgresKeeper | null;
+  private readonly options: SupervisorOptions;
+  private readonly beganMs: number;
+  private readonly listeners = new Set<(event: YardEvent) => void>();
+  private readonly ending = new AbortController();
+  private stopping: Promise<void> | null = null;
+  private isReadyNow = false;
+  private isHastened = false;
+
+  constructor(options: SupervisorOptions) {
+    this.options = options;
+    this.open = options.open;
+    this.startedAt = options.date();
+    this.beganMs = options.now();
+    const { open } = this;
+    this.registrar = new Registrar({
+      url: registryUrl(open.yard),
+      token: open.operatorToken,
+      note: (message) => this.tell({ kind: 'note', part: 'registry', message }),
+    });
+    const databases = Object.values(open.yard.services).flatMap(({ postgres }) => postgres ?? []);
+    this.postgres =
+      databases.length === 0
+        ? null
+        : new PostgresKeeper({
+            folder: open.folder,
+            yardId: open.id,
+            databases: [...new Set(databases)],
+            externalUrl: options.inherited['YARD_POSTGRES_URL'] || undefined,
+            tell: (event) => this.tell(event),
+            now: options.now,
+          });
+    const parts = yardParts(this, options);
+    this.registry = parts.registry;
+    this.gateway = parts.gateway;
+    this.services = parts.services;
+  }
+
+  /** All of them, in the order of their start. */
+  get parts(): readonly PartKeeper[] {
+    return [this.registry, this.gateway, ...this.services.values()];
+  }
+
+  /** Everything was ready at one moment since the start. */
+  get hasBeenReady(): boolean {
+    return this.isReadyNow;
+  }
+
+  /** Calls `listener` with every event from now on; the answer ends that. */
+  onEvent(listener: (event: YardEvent) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Begins; resolves once everything has been begun, not once it is ready. */
+  async start(): Promise<void> {
+    const { state, log, folder } = this.open;
+    log.write('info', 'supervisor started', { pid: process.pid });
+    if (state.fault !== null) this.tell({ kind: 'note', part: 'yard', message: state.fault });
+    this.postgres?.start();
+    const { adopted, strays } = await this.takeOver();
+    await Promise.all(strays.map((stray) => this.removeStray(stray)));
+    for (const part of this.parts) {
+      const found = adopted.get(part.name);
+      part.start(found?.records, found?.release ?? null);
+    }
+    void this.rotate(folder.logs);
+    void this.announce();
+  }
+
+  /** Resolves when everything is ready, or what is not has failed its first start. Answers the names of the failed. */
+  async settled(signal: AbortSignal): Promise<readonly string[]> {
+    await this.changes.until(() => this.isReadyNow || this.failed() !== null, signal);
+    return this.isReadyNow ? [] : (this.failed() ?? []);
+  }
+
+  /** One service, or the registry or the gateway. Resolves when it is ready, or has failed. */
+  async restart(name: string): Promise<void> {
+    const part = this.partNamed(name);
+    await part.restart();
+    if (part.state !== 'ready') throw new CommandFailed(`${name} is not ready: ${part.fault ?? part.detail}`);
+  }
+
+  async stopOne(name: string): Promise<void> {
+    await this.partNamed(name).stop();
+  }
+
+  /** Stops everything, those first that need others; called again with `hasten`, nothing is waited for. Leaves nothing running. */
+  stop(hasten = false): Promise<void> {
+    if (hasten && this.stopping !== null) this.hasten();
+    this.stopping ??= this.stopAll(hasten);
+    return this.stopping;
+  }
+
+  tell(told: Told): void {
+    const event: YardEvent = { ...told, atMs: Math.round(this.options.now() - this.beganMs) };
+    if (event.kind === 'fault') this.open.log.write('error', event.message, { part: event.part, lines: event.lines });
+    else if (event.kind === 'phase')
+      this.open.log.write('info', event.phase, { part: event.part, detail: event.detail });
+    else if (event.kind === 'note') this.open.log.write('warn', event.message, { part: event.part });
+    for (const listener of this.listeners) listener(event);
+    if (event.kind === 'phase' && event.part === 'postgres' && event.phase === 'ready') this.followPostgres();
+    this.changes.notify();
+  }
+
+  /** Of a service: registered, live, and remembered as such. */
+  async join(release: Release, instance: WellInstance, leaving: AbortSignal): Promise<void> {
+    const { record, host, echoes } = instance;
+    await this.registrar.join(
+      {
+        id: record.id,
+        service: record.service,
+        deployment: record.deployment,
+        side: release.side,
+        host,
+        port: record.ports['http']!,
+        tcpPort: null,
+        health: release.entry.health,
+        echoes,
+      },
+      leaving,
+    );
+    const { live, side } = this.open.state.of(record.service);
+    if (live === record.deployment && side === release.side) return;
+    await this.open.state
+      .setLive(record.service, record.deployment, { standby: null, side: release.side })
+      .catch((error: Error) =>
+        this.tell({ kind: 'note', part: record.service, message: `its state could not be written: ${error.message}` }),
+      );
+  }
+
+  private async takeOver() {
+    const { runtime, releases, state } = this.open;
+    const survivors = await runtime.list();
+    const found = new Map<string, Release>();
+    for (const { deployment } of survivors) {
+      const release = await releases.find(deployment);
+      if (release !== null) found.set(deployment, release);
+    }
+    // A registry that goes on knows better than our file what is live: the supervisor may have died between the two.
+    const table = survivors.some(({ service }) => service === 'registry') ? await this.registrar.table(NEVER) : null;
+    const parts = this.parts.map((part): TakeoverPart => {
+      const isPlatform = part === this.registry || part === this.gateway;
+      const live = isPlatform ? null : (table?.services[part.name]?.live ?? state.of(part.name).live);
+      return { name: part.name, live, entry: isPlatform ? entryFingerprint(part.source.entry) : null };
+    });
+    return decideTakeover(survivors, parts, found);
+  }
+
+  private async removeStray(record: InstanceRecord): Promise<void> {
+    this.tell({ kind: 'note', part: record.service, message: `${record.id} was left over; stopping it` });
+    await this.open.runtime.stop(record.id, { graceMs: STRAY_GRACE_MS });
+  }
+
+  /** Null while there is hope; else who has failed its first start, once everybody else has come to rest. */
+  private failed(): string[] | null {
+    const failing = this.parts.filter((part) => part.hasBeenTried && part.state !== 'ready').map((part) => part.name);
+    const { postgres } = this;
+    if (postgres !== null && postgres.hasBeenTried && postgres.phase !== 'ready') failing.unshift('postgres');
+    if (failing.length === 0) return null;
+    const isAtRest = this.parts.every(
+      (part) => part.state === 'ready' || part.state === 'waiting' || failing.includes(part.name),
+    );
+    return isAtRest ? failing : null;
+  }
+
+  private partNamed(name: string): PartKeeper {
+    const part = this.parts.find((candidate) => candidate.name === name);
+    if (part !== undefined) return part;
+    const names = this.parts.map((candidate) => candidate.name);
+    throw new CommandFailed(`there is no service ${JSON.stringify(name)}`, { hint: `there are ${names.join(', ')}` });
+  }
+
+  /** Instances that were given another place of the database server start again, with the place it has now. */
+  private followPostgres(): void {
+    const place = this.postgres!.place;
+    for (const part of this.services.values()) {
+      const given = part.instances().map(({ record }) => record.labels['postgres']);
+      if (given.some((label) => label !== undefined && label !== place)) {
+        this.tell({ kind: 'note', part: part.name, message: 'starting again: its database has moved' });
+        void part.restart();
+      }
+    }
+  }
+
+  private async announce(): Promise<void> {
+    const { signal } = this.ending;
+    try {
+      await this.changes.until(() => this.parts.every((part) => part.state === 'ready'), signal);
+      const url = gatewayUrl(this.open.yard);
+      while (!(await answers200(`${url}/-/ready`))) await pause(READY_POLL_MS, undefined, { signal });
+      this.isReadyNow = true;
+      this.tell({ kind: 'ready', url, tookMs: Math.round(this.options.now() - this.beganMs) });
+      await this.prune();
+    } catch (error) {
+      if (!signal.aborted) this.tell({ kind: 'note', part: 'yard', message: (error as Error).message });
+    }
+  }
+
+  private async prune(): Promise<void> {
+    const { state, releases, folder } = this.open;
+    const states = Object.values(state.services);
+    const keep = new Set(states.flatMap(({ live, standby }) => [live ?? [], standby ?? []].flat()));
+    for (const part of this.parts) if (part.release !== null) keep.add(part.release.deployment);
+    for (const deployment of await releases.prune(keep)) {
+      const service = deployment.replace(/-[0-9]+$/, '');
+      for (let number = 1; number <= 32; number += 1) {
+        const log = join(folder.logs, service, `${deployment}.${number}.log`);
+        for (const file of [log, ...[1, 2, 3, 4, 5].map((part) => `${log}.${part}`)]) await rm(file, { force: true });
+      }
+    }
+  }
+
+  private async rotate(logs: string): Promise<void> {
+    while (!this.ending.signal.aborted) {
+      await rotateLogs(logs).catch(() => undefined);
+      await pause(ROTATE_EVERY_MS, undefined, { signal: this.ending.signal, ref: false }).catch(() => undefined);
+    }
+  }
+
+  private async stopAll(hasten: boolean): Promise<void> {
+    this.ending.abort(new Error('stopping'));
+    this.isHastened = hasten;
+    // The door first, so that nobody meets a service that has gone; it answers what it has begun.
+    await this.close(this.gateway);
+    const needs = Object.fromEntries(Object.entries(this.open.yard.services).map(([name, { needs }]) => [name, needs]));
+    for (const group of stopOrder(needs)) await Promise.all(group.map((name) => this.close(this.services.get(name)!)));
+    this.registrar.close();
+    await this.close(this.registry);
+    await this.postgres?.stop(this.isHastened);
+    this.open.log.write('info', 'supervisor stopped');
+  }
+
+  private close(part: PartKeeper): Promise<void> {
+    return part.close(this.isHastened);
+  }
+
+  private hasten(): void {
+    this.isHastened = true;
+    for (const part of this.parts) void part.close(true);
+    void this.postgres?.stop(true);
+  }
+}
+
+async function answers200(url: string): Promise<boolean> {
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(2_000), redirect: 'manual' });
+    await answer.body?.cancel();
+    return answer.status === 200;
+  } catch {
+    return false;
+  }
+}

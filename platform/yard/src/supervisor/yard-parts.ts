@@ -1,0 +1,114 @@
+/** Puts the registry, the gateway and the services of a yard together: what each is run from, given, waits for, and joins. */
+import { dirname } from 'node:path';
+import type { Release } from '../releases/release.ts';
+import { environmentOf } from './environment.ts';
+import type { WellInstance } from './instance-keeper.ts';
+import { PartKeeper } from './part-keeper.ts';
+import type { PartOptions } from './part-keeper.ts';
+import { gatewaySource, registrySource } from './platform-parts.ts';
+import { Preparation } from './prepare-release.ts';
+import type { BuildSource } from './prepare-release.ts';
+import { givenToGateway, givenToRegistry, givenToService, serviceSource } from './service-parts.ts';
+import type { Supervisor, SupervisorOptions } from './supervisor.ts';
+
+export interface YardParts {
+  readonly registry: PartKeeper;
+  readonly gateway: PartKeeper;
+  readonly services: ReadonlyMap<string, PartKeeper>;
+}
+
+type Differing = Pick<PartOptions, 'given' | 'untilMet' | 'join' | 'leave'> & Partial<PartOptions>;
+
+export function yardParts(supervisor: Supervisor, { inherited, now, date }: SupervisorOptions): YardParts {
+  const { open, changes, registrar } = supervisor;
+  const { yard, folder, runtime, releases, state, keys } = open;
+  const givenParts = { yard, folder, keys, now: date };
+  const nodeFolder = dirname(process.execPath);
+  const preparation = new Preparation({
+    releases,
+    state,
+    runtime,
+    logs: folder.logs,
+    environment: environmentOf({ inherited, given: {}, declared: {}, path: [nodeFolder] }),
+    now: date,
+  });
+  const part = (source: BuildSource, differing: Differing): PartKeeper =>
+    new PartKeeper({
+      source,
+      runtime,
+      preparation,
+      changes,
+      inherited,
+      now,
+      logs: folder.logs,
+      host: '127.0.0.1',
+      labels: () => ({}),
+      tell: (event) => supervisor.tell(event),
+      ...differing,
+    });
+
+  const declarations = {
+    services: Object.fromEntries(Object.entries(yard.services).map(([name, { routes }]) => [name, { routes }])),
+  };
+  const registry = part(registrySource(yard, folder), {
+    given: (identity) => givenToRegistry(givenParts, identity),
+    untilMet: () => Promise.resolve(),
+    join: (_part, _release, _instance, leaving) => registrar.declare(declarations, leaving),
+    leave: () => Promise.resolve(),
+  });
+
+  const untilReady = async (
+    names: readonly PartKeeper[],
+    needsDatabase: boolean,
+    tell: (missing: string) => void,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    let told = '';
+    const missing = () => [
+      ...names.filter(({ state }) => state !== 'ready').map(({ name }) => name),
+      ...(needsDatabase && supervisor.postgres?.phase !== 'ready' ? ['postgres'] : []),
+    ];
+    await changes.until(() => {
+      const text = missing().join(', ');
+      // Told before it is waited for; being told is itself a change, hence only when it says something new.
+      if (text !== '' && text !== told) {
+        told = text;
+        queueMicrotask(() => !signal.aborted && missing().join(', ') === text && tell(text));
+      }
+      return text === '';
+    }, signal);
+  };
+
+  const gateway = part(gatewaySource(yard, folder), {
+    host: yard.gateway.host,
+    given: (identity) => givenToGateway(givenParts, identity),
+    untilMet: (tell, signal) => untilReady([registry], false, tell, signal),
+    join: () => Promise.resolve(),
+    leave: () => Promise.resolve(),
+  });
+
+  const services = new Map<string, PartKeeper>();
+  for (const [name, { needs, postgres }] of Object.entries(yard.services)) {
+    const source = serviceSource(yard, folder, name);
+    const needed = () => needs.flatMap((other) => services.get(other) ?? []);
+    services.set(
+      name,
+      part(source, {
+        given: (identity) =>
+          givenToService(
+            givenParts,
+            { ...identity, service: name },
+            {
+              databaseUrl: postgres === undefined ? undefined : supervisor.postgres!.addressOf(postgres),
+              brokerUrl: inherited['BROKER_URL'],
+            },
+          ),
+        labels: (): Record<string, string> => (postgres === undefined ? {} : { postgres: supervisor.postgres!.place }),
+        untilMet: (tell, signal) => untilReady([registry, ...needed()], postgres !== undefined, tell, signal),
+        join: (_part, release: Release, instance: WellInstance, leaving) => supervisor.join(release, instance, leaving),
+        leave: ({ record }) => registrar.leave(record.id),
+      }),
+    );
+  }
+  return { registry, gateway, services };
+}
