@@ -10,6 +10,7 @@ import { eventMigrations } from '@switchyard/kit/events/migrations';
 import { createServiceApplication } from '@switchyard/kit/nest/create-service-application';
 import { openDatabase } from '@switchyard/kit/postgres/database';
 import type { Database } from '@switchyard/kit/postgres/database';
+import { openPipelines } from '@switchyard/kit/postgres/pipelined-database';
 import { migrate } from '@switchyard/kit/postgres/migrate';
 import type { Assembled, ServiceParts } from '@switchyard/kit/run-service';
 import { EraseAccounts } from './commands/erase-accounts.ts';
@@ -63,6 +64,8 @@ export async function assembleFeeds(parts: FeedsParts): Promise<AssembledFeeds> 
   const clock = parts.clock ?? systemClock;
   const db = openDatabase({ url: parts.databaseUrl, log, poolMax: POOL_MAX, applicationName: 'feeds' });
   lifecycle.onStop('database', () => db.close());
+  const reads = openPipelines({ url: parts.databaseUrl, log, applicationName: 'feeds reads' });
+  lifecycle.onStop('reads', () => reads.close());
   await migrate(db, [eventMigrations, new URL('../migrations/', import.meta.url)], log, { signal: lifecycle.signal });
 
   const mentions = new ResolveMentions(db, parts.directory, log);
@@ -102,10 +105,10 @@ export async function assembleFeeds(parts: FeedsParts): Promise<AssembledFeeds> 
         provide(LikePost, new LikePost(db)),
         provide(WriteComment, new WriteComment(db)),
         provide(DeleteComment, new DeleteComment(db)),
-        provide(ReadFeed, new ReadFeed(db)),
-        provide(ListPosts, new ListPosts(db)),
-        provide(ReadPost, new ReadPost(db)),
-        provide(ListComments, new ListComments(db)),
+        provide(ReadFeed, new ReadFeed(reads)),
+        provide(ListPosts, new ListPosts(reads)),
+        provide(ReadPost, new ReadPost(reads)),
+        provide(ListComments, new ListComments(reads)),
         provide(FeedStreams, streams),
       ],
     },

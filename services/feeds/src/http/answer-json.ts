@@ -5,11 +5,11 @@ import type { Refusal } from '@switchyard/kit/errors';
 
 /** @throws RefusedRequest for a refusal */
 export function answerJson(response: ServerResponse, json: string | Refusal, status = 200): void {
-  const body = Buffer.from(accepted(json));
+  const body = accepted(json);
   response.writeHead(status, {
     'content-type': 'application/json; charset=utf-8',
-    'content-length': body.length,
+    'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
   });
-  response.end(body);
+  response.end(body); // a string goes out in one piece with its head
 }

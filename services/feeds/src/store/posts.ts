@@ -1,4 +1,5 @@
 /** Posts as they are written, edited and deleted. */
+import { appendingEvent, EVENT_APPENDED } from '@switchyard/kit/events/outbox';
 import type { Queryable } from '@switchyard/kit/postgres/database';
 import { hiddenFrom, postJson } from './post-json.ts';
 
@@ -12,11 +13,16 @@ export interface NewPost {
 }
 
 /**
- * Puts the post, its row in the author's own timeline and its fan-out, in one statement. The author's row is locked against deletion.
+ * Puts the post, its row in the author's own timeline, its fan-out and its event (`event` are its eventValues()), in one statement: a
+ * transaction and a round trip. The author's row is locked against deletion.
  *
  * @returns the author's card and the post's (open at its end); undefined when the author is not known or was deleted
  */
-export async function putPost(tx: Queryable, post: NewPost): Promise<{ author: string; card: string } | undefined> {
+export async function putPost(
+  tx: Queryable,
+  post: NewPost,
+  event: readonly unknown[],
+): Promise<{ author: string; card: string } | undefined> {
   const [row] = await tx.query<{ author: string; card: string }>({
     name: 'put-post',
     text: `
@@ -30,10 +36,10 @@ export async function putPost(tx: Queryable, post: NewPost): Promise<{ author: s
         INSERT INTO timeline (owner_id, post_id, author_id) SELECT $2, id, $2 FROM written
       ), queued AS (
         INSERT INTO fan_out (post_id, author_id, written_at) SELECT id, $2, $5 FROM written
-      )
-      SELECT author.card AS author, written.card AS card
+      ), ${appendingEvent(6, 'EXISTS (SELECT FROM written)')}
+      SELECT author.card AS author, written.card AS card, ${EVENT_APPENDED} AS told
       FROM author, written`,
-    values: [post.id, post.authorId, post.text, post.mentions, post.createdAt],
+    values: [post.id, post.authorId, post.text, post.mentions, post.createdAt, ...event],
   });
   return row;
 }
