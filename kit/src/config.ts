@@ -9,6 +9,7 @@ export class ConfigError extends Error {
       `The environment has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.map((fault) => `  ${fault}`).join('\n')}`,
     );
     this.name = 'ConfigError';
+    this.stack = this.message; // what is wrong is outside the program, so where it was noticed would only hide it
     this.faults = faults;
   }
 }

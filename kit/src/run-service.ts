@@ -140,6 +140,7 @@ function registrationOf(parts: ServiceParts, endpoints: NonNullable<Assembled['e
 
 async function drain(server: Server, door: Door, registration: Registration, assembled: Assembled): Promise<void> {
   await registration.stop();
+  door.seeOff();
   await pause(MOVED_ON_MS);
   await assembled.onDrain?.();
   await door.emptied(DRAIN_TIMEOUT_MS);
@@ -150,7 +151,7 @@ async function drain(server: Server, door: Door, registration: Registration, ass
 class Door {
   private readonly answering = new Set<ServerResponse>();
   private readonly inFlight = new InFlight();
-  private isEmptying = false;
+  private isSeeingOff = false;
   private readonly health: ReturnType<typeof healthRoutes>;
   private readonly metrics: Registry;
   private assembled: Assembled | null = null;
@@ -164,17 +165,21 @@ class Door {
     this.assembled = assembled;
   }
 
-  /** Resolves when no request is running, or after `timeoutMs`. From now on answers say `Connection: close`, so that nobody sends another request there. */
-  async emptied(timeoutMs: number): Promise<void> {
-    this.isEmptying = true;
+  /** From now on answers say `Connection: close`: whoever is still sending has learnt of it before connections are closed under them. */
+  seeOff(): void {
+    this.isSeeingOff = true;
     for (const response of this.answering) if (!response.headersSent) response.setHeader('connection', 'close');
+  }
+
+  /** Resolves when no request is running, or after `timeoutMs`. */
+  async emptied(timeoutMs: number): Promise<void> {
     await this.inFlight.ended(timeoutMs);
   }
 
   take(request: IncomingMessage, response: ServerResponse): void {
     const ended = this.inFlight.begin();
     this.answering.add(response);
-    if (this.isEmptying) response.setHeader('connection', 'close');
+    if (this.isSeeingOff) response.setHeader('connection', 'close');
     response.once('close', () => {
       this.answering.delete(response);
       ended();

@@ -146,7 +146,8 @@ async function startServer(server: Server): Promise<ChildProcess> {
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-4_000);
     if (said.includes('ready to accept connections')) ready.resolve();
-    else if (/FATAL|could not bind/.test(said)) ready.reject(new Error(`PostgreSQL did not start: ${said}`));
+    else if (/FATAL: {2}(?!the database system is)|could not bind/.test(said))
+      ready.reject(new Error(`PostgreSQL did not start: ${said}`));
   });
   child.once('exit', () => ready.reject(new Error(`PostgreSQL ended: ${said}`)));
   const overdue = setTimeout(
