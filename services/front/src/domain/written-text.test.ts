@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TEXT_MAX as CONTRACT_TEXT_MAX, writeText } from '@switchyard/contracts/feeds';
-import { codePoints, initialOf, mayBeSent, partsOf, sendable, TEXT_MAX, toneOf, TONES } from './written-text.ts';
+import {
+  codePoints,
+  initialOf,
+  mayBeSent,
+  partsOf,
+  scriptOf,
+  sendable,
+  TEXT_MAX,
+  toneOf,
+  TONES,
+} from './written-text.ts';
 
 test('the limit is the one of the contract', () => {
   assert.equal(TEXT_MAX, CONTRACT_TEXT_MAX);
@@ -76,6 +86,12 @@ test('an initial is a whole grapheme', () => {
   assert.equal(initialOf(' 김하나'), '김');
   assert.equal(initialOf('👩‍👩‍👧 family'), '👩‍👩‍👧');
   assert.equal(initialOf(''), '?');
+});
+
+test('Hangul is read as Korean, kana as Japanese, and nothing is guessed from other scripts', () => {
+  assert.equal(scriptOf('see you 내일'), 'ko');
+  assert.equal(scriptOf('またね'), 'ja');
+  assert.equal(scriptOf('hello 漢字'), undefined);
 });
 
 test('a tone is stable and in range', () => {

@@ -53,17 +53,24 @@ function special(found: string, handle: string | undefined, mentioned: ReadonlyS
   return URL.canParse(address) ? { kind: 'link', text: address, url: address } : null;
 }
 
-/** One or two letters that stand for a person in place of a picture: graphemes, so that an emoji or Hangul stays whole. */
+/** The language that a text's script gives away, for line breaks, fonts and voices; undefined where it gives nothing away. */
+export function scriptOf(text: string): 'ko' | 'ja' | undefined {
+  if (/\p{Script=Hangul}/u.test(text)) return 'ko';
+  return /[\p{Script=Hiragana}\p{Script=Katakana}]/u.test(text) ? 'ja' : undefined;
+}
+
+/** One letter that stands for a person in place of a picture: graphemes, so that an emoji or Hangul stays whole. */
 export function initialOf(name: string): string {
   const first = new Intl.Segmenter('und', { granularity: 'grapheme' }).segment(name.trim())[Symbol.iterator]().next();
   return first.done === true ? '?' : first.value.segment.toLocaleUpperCase('und');
 }
 
+/** A power of two. */
 export const TONES = 8;
 
 /** A number below TONES that stays the same for the same id. */
 export function toneOf(id: string): number {
-  let sum = 0;
-  for (const character of id) sum = (sum * 31 + character.codePointAt(0)!) % 65_521;
-  return sum % TONES;
+  let hash = 0x811c9dc5; // FNV-1a, 32 bits
+  for (const character of id) hash = Math.imul(hash ^ character.codePointAt(0)!, 0x01000193);
+  return ((hash >>> 13) ^ hash) & (TONES - 1);
 }

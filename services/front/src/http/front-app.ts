@@ -36,11 +36,9 @@ export function frontApp(parts: FrontParts): Express {
   app.use(traceRequests(log, parts.answered));
   app.use((request, response, next) => {
     setSecurityHeaders(response, gatewayOf(request));
-    next(
-      request.method === 'GET' || request.method === 'HEAD'
-        ? undefined
-        : new RefusedRequest(refuse(requestErrors.METHOD_NOT_ALLOWED, { detail: `${request.method} ${request.path}` })),
-    );
+    if (request.method === 'GET' || request.method === 'HEAD') return next();
+    response.setHeader('allow', 'GET, HEAD');
+    throw new RefusedRequest(refuse(requestErrors.METHOD_NOT_ALLOWED, { detail: `${request.method} ${request.path}` }));
   });
 
   app.get('/config.json', (request, response) => {

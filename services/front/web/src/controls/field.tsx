@@ -1,4 +1,4 @@
-/** A labelled field with its hint and its error, tied together for whoever listens instead of looking. */
+/** A labelled field with its hint, or its error in the hint's place, tied together for whoever listens instead of looking. */
 import { useId, useState } from 'react';
 import type { InputHTMLAttributes, TextareaHTMLAttributes } from 'react';
 import { useWords } from '../state/preferences.ts';
@@ -94,7 +94,7 @@ function FieldNotes(notes: {
   const { id, hint, error, met = false } = notes;
   return (
     <>
-      {hint === undefined ? null : (
+      {hint === undefined || error !== undefined ? null : (
         <p id={`${id}-hint`} className={met ? 'hint met' : 'hint'}>
           {hint}
         </p>
@@ -109,8 +109,8 @@ function FieldNotes(notes: {
 }
 
 function described(id: string, hint: string | undefined, error: string | undefined) {
-  const by = [hint === undefined ? '' : `${id}-hint`, error === undefined ? '' : `${id}-error`].join(' ').trim();
-  return { 'aria-describedby': by === '' ? undefined : by, 'aria-invalid': error === undefined ? undefined : true };
+  const by = error !== undefined ? `${id}-error` : hint !== undefined ? `${id}-hint` : undefined;
+  return { 'aria-describedby': by, 'aria-invalid': error === undefined ? undefined : true };
 }
 
 function EyeIcon({ crossed }: { readonly crossed: boolean }) {

@@ -16,6 +16,7 @@ export function FriendsScreen() {
       <PeopleList
         pages={pages}
         label={words.friends.list}
+        namesFriends={false}
         empty={
           <Empty title={words.friends.emptyTitle} text={words.friends.empty}>
             <Link to="/friends/find" className="button primary">

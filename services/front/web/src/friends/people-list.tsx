@@ -11,10 +11,11 @@ interface PeopleListProps {
   readonly pages: Pages<User | Suggestion>;
   readonly label: string;
   readonly empty: ReactNode;
-  readonly canEnd?: boolean;
+  /** Whether "Friends" is worth saying: not in a list of friends. */
+  readonly namesFriends?: boolean;
 }
 
-export function PeopleList({ pages, label, empty, canEnd = false }: PeopleListProps) {
+export function PeopleList({ pages, label, empty, namesFriends = true }: PeopleListProps) {
   const words = useWords();
   if (pages.items === null) {
     return pages.error === null ? (
@@ -33,14 +34,17 @@ export function PeopleList({ pages, label, empty, canEnd = false }: PeopleListPr
             person={user}
             about={'commonFriends' in user ? words.friends.common(user.commonFriends) : <bdi>{user.bio}</bdi>}
           >
-            <RelationButtons
-              person={user}
-              friendship={user.friendship}
-              canEnd={canEnd}
-              onChange={(friendship) =>
-                pages.change((items) => items.map((other) => (other.id === user.id ? { ...other, friendship } : other)))
-              }
-            />
+            {user.friendship === 'friends' && !namesFriends ? null : (
+              <RelationButtons
+                person={user}
+                friendship={user.friendship}
+                onChange={(friendship) =>
+                  pages.change((items) =>
+                    items.map((other) => (other.id === user.id ? { ...other, friendship } : other)),
+                  )
+                }
+              />
+            )}
           </PersonRow>
         ))}
       </ul>

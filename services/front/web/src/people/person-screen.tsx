@@ -63,7 +63,9 @@ function Profile({
       <section className="profile" aria-label={user.name}>
         <Avatar person={user} size="large" />
         <div className="profile-text">
-          <h2 dir="auto">{user.name}</h2>
+          <h2>
+            <bdi>{user.name}</bdi>
+          </h2>
           <p className="handle">@{user.handle}</p>
           {user.bio === '' ? null : (
             <p className="written bio" dir="auto">

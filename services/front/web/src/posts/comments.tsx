@@ -96,16 +96,18 @@ function CommentItem({ comment, onDelete }: { readonly comment: Comment; readonl
           <Link to={personPath(comment.author.handle)} className="who">
             <bdi className="name">{comment.author.name}</bdi> <span className="handle">@{comment.author.handle}</span>
           </Link>
-          <span className="post-when">
-            <When iso={comment.createdAt} />
+          <span className="comment-when">
+            <span className="post-when">
+              <When iso={comment.createdAt} />
+            </span>
+            {onDelete === null ? null : (
+              <button type="button" className="quiet small" aria-label={words.comments.delete} onClick={onDelete}>
+                {words.post.delete}
+              </button>
+            )}
           </span>
         </p>
         <Written text={comment.text} />
-        {onDelete === null ? null : (
-          <button type="button" className="quiet small" aria-label={words.comments.delete} onClick={onDelete}>
-            {words.post.delete}
-          </button>
-        )}
       </div>
     </li>
   );

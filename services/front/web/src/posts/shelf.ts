@@ -1,11 +1,13 @@
 /** Every post that the page knows, once: whoever shows a post shows the same one, so that a like or an edit is seen everywhere at once. */
-import { useSyncExternalStore } from 'react';
 import type { Post } from '../api/calls.ts';
+import { createStore, useStore } from '../state/store.ts';
 
 const posts = new Map<string, Post>();
+/** Deleted, or not to be seen any more; whoever lists one leaves it out. */
 const gone = new Set<string>();
-const listeners = new Set<() => void>();
-let version = 0;
+/** Counts changes of the two above. */
+const version = createStore(0);
+const tell = () => version.set(version.get() + 1);
 
 /** What was just read replaces what was known. */
 export function shelve(read: readonly Post[]): void {
@@ -29,7 +31,6 @@ export function changePost(id: string, change: (post: Post) => Post): void {
   tell();
 }
 
-/** Deleted, or not to be seen any more. */
 export function takeOff(ids: Iterable<string>): void {
   for (const id of ids) {
     posts.delete(id);
@@ -48,19 +49,13 @@ export function clearShelf(): void {
 }
 
 /** The post as it is now; undefined when it is not known, or gone. */
-export const usePost = (id: string): Post | undefined => useSyncExternalStore(subscribe, () => posts.get(id));
+export function usePost(id: string): Post | undefined {
+  useStore(version);
+  return posts.get(id);
+}
 
 /** Those of the ids that are not gone. */
 export function useStanding(ids: readonly string[]): readonly string[] {
-  useSyncExternalStore(subscribe, () => version);
+  useStore(version);
   return ids.filter((id) => !gone.has(id));
-}
-
-function subscribe(listener: () => void): () => void {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-}
-function tell(): void {
-  version += 1;
-  for (const listener of listeners) listener();
 }

@@ -1,5 +1,5 @@
 /** What somebody wrote, as text: mentions and addresses become links, nothing becomes markup. */
-import { partsOf } from '../../../src/domain/written-text.ts';
+import { partsOf, scriptOf } from '../../../src/domain/written-text.ts';
 import { personPath } from '../../../src/domain/screens.ts';
 import type { Person } from '../api/calls.ts';
 import { Link } from '../controls/link.tsx';
@@ -7,7 +7,7 @@ import { Link } from '../controls/link.tsx';
 export function Written({ text, mentions = [] }: { readonly text: string; readonly mentions?: readonly Person[] }) {
   const parts = partsOf(text, new Set(mentions.map((person) => person.handle)));
   return (
-    <p className="written" dir="auto">
+    <p className="written" dir="auto" lang={scriptOf(text)}>
       {parts.map((part, index) => {
         // parts of one text never move among themselves
         // oxlint-disable-next-line react/no-array-index-key

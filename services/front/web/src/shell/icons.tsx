@@ -36,9 +36,8 @@ export function Icon({ name, filled = false }: IconProps) {
 export function Logo({ size = 28 }: { readonly size?: number }) {
   return (
     <svg className="logo" viewBox="0 0 32 32" width={size} height={size} aria-hidden="true">
-      <path className="logo-main" d="M16 3v26" />
-      <path className="logo-branch" d="M5 3v4.5C5 14 16 14.500 16 22" />
-      <circle className="logo-point" cx="16" cy="22" r="2.600" />
+      <path className="logo-branch" d="M8 4v5C8 16.500 21 16 21 25" />
+      <path className="logo-main" d="M21 4v24" />
     </svg>
   );
 }
@@ -46,22 +45,21 @@ export function Logo({ size = 28 }: { readonly size?: number }) {
 /** A yard from above: sidings that run together into one line. */
 export function YardDrawing() {
   return (
-    <svg className="yard-drawing" viewBox="0 0 420 560" preserveAspectRatio="xMidYMax slice" aria-hidden="true">
+    <svg className="yard-drawing" viewBox="0 0 420 560" preserveAspectRatio="xMaxYMid slice" aria-hidden="true">
       <g className="yard-sidings">
-        <path d="M60 -10V150C60 260 210 270 210 380" />
-        <path d="M110 -10V110C110 220 210 230 210 330" />
-        <path d="M310 -10V90C310 200 210 210 210 310" />
-        <path d="M360 -10V170C360 280 210 290 210 400" />
-        <path d="M210 -10V570" />
+        <path d="M230 -200V60C230 190 340 200 340 330" />
+        <path d="M390 -200V110C390 220 340 230 340 350" />
+        <path d="M340 -200V760" />
+        <path d="M340 430C340 520 395 530 395 640V760" />
       </g>
-      <path className="yard-line" d="M160 -10V60C160 170 210 180 210 290V570" />
+      <path className="yard-line" d="M285 -200V20C285 150 340 160 340 290V760" />
       <g className="yard-points">
-        <circle cx="210" cy="310" r="5" />
-        <circle cx="210" cy="330" r="5" />
-        <circle cx="210" cy="380" r="5" />
-        <circle cx="210" cy="400" r="5" />
+        <circle cx="340" cy="290" r="4.500" />
+        <circle cx="340" cy="330" r="4.500" />
+        <circle cx="340" cy="350" r="4.500" />
+        <circle cx="340" cy="430" r="4.500" />
       </g>
-      <circle className="yard-car" cx="210" cy="470" r="9" />
+      <circle className="yard-car" cx="340" cy="390" r="8" />
     </svg>
   );
 }

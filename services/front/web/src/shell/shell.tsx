@@ -16,7 +16,7 @@ export function Shell({ deployment, children }: { readonly deployment: string; r
   const words = useWords();
   const me = useMe();
   const { path } = usePlace();
-  const withAside = ['feed', 'posts', 'post', 'person'].includes(screenAt(path)?.name ?? '');
+  const withAside = ['feed', 'posts', 'post', 'person', 'friends', 'requests'].includes(screenAt(path)?.name ?? '');
   return (
     <>
       <a className="skip" href="#main">

@@ -1,28 +1,16 @@
 /** The time, for what is shown relative to it: one timer for the whole page, twice a minute. */
-import { useSyncExternalStore } from 'react';
+import { createStore, useStore } from './store.ts';
 
 const TICK_MS = 30_000;
-const listeners = new Set<() => void>();
-let nowMs = Date.now();
-let timer: ReturnType<typeof setInterval> | undefined;
 
-function tick(): void {
-  nowMs = Date.now();
-  for (const listener of listeners) listener();
-}
+const nowMs = createStore(Date.now(), () => {
+  const tick = () => nowMs.set(Date.now());
+  const first = setTimeout(tick);
+  const timer = setInterval(tick, TICK_MS);
+  return () => {
+    clearTimeout(first);
+    clearInterval(timer);
+  };
+});
 
-export const useNowMs = (): number =>
-  useSyncExternalStore(
-    (listener) => {
-      if (listeners.size === 0) {
-        nowMs = Date.now();
-        timer = setInterval(tick, TICK_MS);
-      }
-      listeners.add(listener);
-      return () => {
-        listeners.delete(listener);
-        if (listeners.size === 0) clearInterval(timer);
-      };
-    },
-    () => nowMs,
-  );
+export const useNowMs = (): number => useStore(nowMs);

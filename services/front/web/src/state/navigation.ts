@@ -1,5 +1,5 @@
 /** Where the reader is: the address bar as a store, moves through it, and the scroll position of each place that was left. */
-import { useSyncExternalStore } from 'react';
+import { createStore, useStore } from './store.ts';
 
 export interface Place {
   readonly path: string;
@@ -14,18 +14,18 @@ export interface Place {
 let count = 0;
 const nextKey = () => `${Date.now().toString(36)}-${(count += 1)}`;
 const scrolls = new Map<string, number>();
-const listeners = new Set<() => void>();
 
 history.scrollRestoration = 'manual';
-let here: Place = placeNow('opening');
-history.replaceState({ key: here.key }, '');
+const store = createStore<Place>(placeNow('opening'));
+history.replaceState({ key: store.get().key }, '');
 
 window.addEventListener('popstate', () => {
-  scrolls.set(here.key, window.scrollY);
-  move(placeNow('history'));
+  scrolls.set(store.get().key, window.scrollY);
+  store.set(placeNow('history'));
 });
 
 export function go(to: string, options: { replace?: boolean } = {}): void {
+  const here = store.get();
   if (to === here.path + here.search) {
     window.scrollTo({ top: 0 });
     return;
@@ -34,24 +34,17 @@ export function go(to: string, options: { replace?: boolean } = {}): void {
   const key = nextKey();
   if (options.replace === true) history.replaceState({ key }, '', to);
   else history.pushState({ key }, '', to);
-  move(placeNow('going'));
+  store.set(placeNow('going'));
 }
 
 /** Changes the query of the place where one is, without going anywhere: what is typed into a search field. */
 export function setSearch(search: string): void {
+  const here = store.get();
   history.replaceState({ key: here.key }, '', here.path + search);
-  here = { ...here, search };
-  for (const listener of listeners) listener();
+  store.set({ ...here, search });
 }
 
-export const usePlace = (): Place =>
-  useSyncExternalStore(
-    (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    () => here,
-  );
+export const usePlace = (): Place => useStore(store);
 
 export const scrollOf = (place: Place): number => (place.by === 'history' ? (scrolls.get(place.key) ?? 0) : 0);
 
@@ -59,9 +52,4 @@ function placeNow(by: Place['by']): Place {
   const state = history.state as { key?: unknown } | null;
   const key = typeof state?.key === 'string' ? state.key : nextKey();
   return { path: location.pathname, search: location.search, key, by };
-}
-
-function move(to: Place): void {
-  here = to;
-  for (const listener of listeners) listener();
 }

@@ -1,9 +1,9 @@
 /** Language and theme: the reader's choice, kept on this device, shared by all tabs. */
-import { useSyncExternalStore } from 'react';
 import { CATALOGUE } from '../../../src/words/catalogue.ts';
 import type { Words } from '../../../src/words/catalogue.ts';
 import { isLanguage, languageFor } from '../../../src/words/language.ts';
 import type { Language } from '../../../src/words/language.ts';
+import { createStore, useStore } from './store.ts';
 
 export type Theme = 'auto' | 'light' | 'dark';
 export const THEMES: readonly Theme[] = ['auto', 'light', 'dark'];
@@ -15,47 +15,39 @@ interface Preferences {
 
 const LANGUAGE_KEY = 'switchyard.language';
 const THEME_KEY = 'switchyard.theme';
-const listeners = new Set<() => void>();
-let now = readPreferences();
+const store = createStore(readPreferences());
 apply();
 
 window.addEventListener('storage', (event) => {
   if (event.key === LANGUAGE_KEY || event.key === THEME_KEY) set(readPreferences());
 });
 
-export const usePreferences = (): Preferences =>
-  useSyncExternalStore(
-    (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    () => now,
-  );
+export const usePreferences = (): Preferences => useStore(store);
 
 export const useWords = (): Words => CATALOGUE[usePreferences().language];
 export const useLanguage = (): Language => usePreferences().language;
 
 export function setLanguage(language: Language): void {
-  store(LANGUAGE_KEY, language);
-  set({ ...now, language });
+  keep(LANGUAGE_KEY, language);
+  set({ ...store.get(), language });
 }
 
 export function setTheme(theme: Theme): void {
-  store(THEME_KEY, theme === 'auto' ? null : theme);
-  set({ ...now, theme });
+  keep(THEME_KEY, theme === 'auto' ? null : theme);
+  set({ ...store.get(), theme });
 }
 
 function set(preferences: Preferences): void {
-  now = preferences;
+  store.set(preferences);
   apply();
-  for (const listener of listeners) listener();
 }
 
 function apply(): void {
+  const { language, theme } = store.get();
   const root = document.documentElement;
-  root.lang = now.language;
-  if (now.theme === 'auto') delete root.dataset.theme;
-  else root.dataset.theme = now.theme;
+  root.lang = language;
+  if (theme === 'auto') delete root.dataset.theme;
+  else root.dataset.theme = theme;
 }
 
 function readPreferences(): Preferences {
@@ -75,7 +67,7 @@ function stored(key: string): string | null {
     return null;
   }
 }
-function store(key: string, value: string | null): void {
+function keep(key: string, value: string | null): void {
   try {
     if (value === null) localStorage.removeItem(key);
     else localStorage.setItem(key, value);
