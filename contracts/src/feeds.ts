@@ -47,7 +47,7 @@ export const feedsOperations = {
     access: 'identity',
     body: writeText,
     answer: { status: 201, schema: post },
-    errors: [],
+    errors: ['FEEDS_ACCOUNT_GONE'],
   },
   listPosts: {
     method: 'GET',
@@ -149,6 +149,6 @@ export const feedsOperations = {
       'Server-sent events: `event: post` with the whole post as it enters your feed; `Last-Event-ID` resumes, a post may then come twice',
     access: 'identity',
     answer: { status: 200, mediaType: 'text/event-stream' },
-    errors: [],
+    errors: ['REQUEST_CURSOR_INVALID', 'FEEDS_TOO_MANY_STREAMS'],
   },
 } as const satisfies Operations;

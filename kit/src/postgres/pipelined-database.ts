@@ -92,7 +92,7 @@ class Pipeline {
       statement_timeout: statementTimeoutMs,
       query_timeout: statementTimeoutMs + 1_000,
       ...(this.options.applicationName === undefined ? {} : { application_name: this.options.applicationName }),
-    } as pg.ClientConfig);
+    });
     this.newest = client;
     client.on('error', (error) => {
       log.warn({ err: error }, 'a shared database connection was lost');

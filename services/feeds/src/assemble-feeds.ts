@@ -8,6 +8,7 @@ import { eventLogRoutes } from '@switchyard/kit/events/event-log-routes';
 import type { EventTransport } from '@switchyard/kit/events/event-transport';
 import { eventMigrations } from '@switchyard/kit/events/migrations';
 import { createServiceApplication } from '@switchyard/kit/nest/create-service-application';
+import type { ServiceApplication } from '@switchyard/kit/nest/create-service-application';
 import { openDatabase } from '@switchyard/kit/postgres/database';
 import type { Database } from '@switchyard/kit/postgres/database';
 import { openPipelines } from '@switchyard/kit/postgres/pipelined-database';
@@ -23,6 +24,7 @@ import { ReconcileTimelines } from './commands/reconcile-timelines.ts';
 import { ResolveMentions } from './commands/resolve-mentions.ts';
 import { WriteComment } from './commands/write-comment.ts';
 import { WritePost } from './commands/write-post.ts';
+import { asyncApi, openApi } from './documents.ts';
 import { CHANNEL, readNotice } from './domain/channels.ts';
 import type { PeopleDirectory } from './domain/people-directory.ts';
 import { CommentsController } from './http/comments-controller.ts';
@@ -48,6 +50,7 @@ export interface FeedsParts extends Pick<
 }
 
 export interface AssembledFeeds extends Assembled {
+  readonly listener: ServiceApplication['listener'];
   readonly db: Database;
   readonly consumer: EventConsumer<typeof usersEvents>;
 }
@@ -120,6 +123,8 @@ export async function assembleFeeds(parts: FeedsParts): Promise<AssembledFeeds> 
     consumer,
     listener,
     checks: [{ name: 'database', check: () => db.check() }],
+    openApi,
+    asyncApi,
     onDrain: () => streams.drain(STREAMS_SPREAD_MS),
   };
 }

@@ -157,6 +157,7 @@ export interface TestFeeds {
   readonly postgres: TestPostgres;
   readonly databaseUrl: string;
   readonly db: Database;
+  readonly listener: AssembledFeeds['listener'];
   readonly users: TestUsers;
   readonly keys: TestKeys;
   readonly url: string;
@@ -173,6 +174,8 @@ export interface TestFeeds {
   settled(): Promise<void>;
   /** Takes up mentions that are due. */
   mentionsCaughtUp(): Promise<unknown>;
+  /** The instance that `url` names. */
+  readonly first: Instance;
   /** One more instance of the same service on the same database. */
   another(): Promise<Instance>;
   stop(): Promise<void>;
@@ -199,6 +202,7 @@ export async function startTestFeeds(): Promise<TestFeeds> {
   const start = () => startInstance({ databaseUrl, users, keys, jwksUrl });
   const instances = [await start()];
   const { url, assembled } = instances[0]!;
+  const db = openDatabase({ url: databaseUrl, log });
 
   const ask = async <B>(
     method: string,
@@ -235,7 +239,8 @@ export async function startTestFeeds(): Promise<TestFeeds> {
   return {
     postgres,
     databaseUrl,
-    db: assembled.db,
+    db,
+    listener: assembled.listener,
     users,
     keys,
     url,
@@ -247,8 +252,9 @@ export async function startTestFeeds(): Promise<TestFeeds> {
       await users.registered(one);
       return one;
     },
-    settled: () => settled(users, assembled.db),
-    mentionsCaughtUp: () => new ResolveMentions(assembled.db, users, log).catchUp(),
+    settled: () => settled(users, db),
+    mentionsCaughtUp: () => new ResolveMentions(db, users, log).catchUp(),
+    first: instances[0]!,
     another: async () => {
       const instance = await start();
       instances.push(instance);
@@ -257,6 +263,7 @@ export async function startTestFeeds(): Promise<TestFeeds> {
     stop: async () => {
       ended.abort();
       for (const instance of instances) await instance.stop();
+      await db.close();
       await users.close();
       await keys.close();
       await postgres.stop();

@@ -6,6 +6,8 @@ import { pageOf } from '@switchyard/contracts/page';
 import { comment, post } from '@switchyard/contracts/feeds';
 import { IDENTITY_HEADER } from '@switchyard/contracts/identity';
 import { uuidv7 } from '@switchyard/kit/ids';
+import { assertNoDrift } from '@switchyard/kit/openapi';
+import { mountedOperations } from '../documents.ts';
 import { startTestFeeds } from '../test-feeds.ts';
 import type { Answer, Items, TestFeeds, TestPerson } from '../test-feeds.ts';
 
@@ -310,6 +312,10 @@ describe('posts', () => {
       assert.deepEqual(await codeOf(ada.asks('GET', `/api/feed?cursor=${cursor}`)), [400, 'REQUEST_CURSOR_INVALID']);
     assert.deepEqual(await codeOf(ada.asks('GET', `/api/posts/${uuidv7()}`)), [404, 'FEEDS_POST_UNKNOWN']);
     assert.deepEqual(await codeOf(ada.asks('PUT', '/api/feed')), [405, 'REQUEST_METHOD_NOT_ALLOWED']);
+  });
+
+  it('are mounted as they are documented', () => {
+    assertNoDrift(feeds.listener, mountedOperations);
   });
 
   it('page through a feed without a gap or a repetition while posts are written', async () => {

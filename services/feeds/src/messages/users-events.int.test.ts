@@ -4,7 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import type { Comment, Post } from '@switchyard/contracts/feeds';
 import { usersEvents } from '@switchyard/contracts/users-events';
-import { startTestFeeds } from '../test-feeds.ts';
+import { openDatabase } from '@switchyard/kit/postgres/database';
+import { log, startTestFeeds } from '../test-feeds.ts';
 import type { Items, TestFeeds, TestPerson } from '../test-feeds.ts';
 import { applyUsersEvent } from './apply-users-event.ts';
 
@@ -168,6 +169,42 @@ describe('a deleted account', () => {
       const contract = Object.values(usersEvents).find((one) => one.type === type)!;
       await feeds.db.transaction((tx) => applyUsersEvent(tx, { type, subject, data: contract.data.parse(data) }));
     }
+  });
+});
+
+describe('what Feeds knows of people', () => {
+  let feeds: TestFeeds;
+  before(async () => {
+    feeds = await startTestFeeds();
+  });
+  after(() => feeds.stop());
+
+  it('is read anew from the log by the steps in the README', async () => {
+    const [ada, ben, cyd] = [await feeds.person(), await feeds.person(), await feeds.person()];
+    await feeds.users.befriended(ada, ben);
+    await feeds.users.befriended(ada, cyd);
+    await feeds.users.parted(ada, cyd);
+    await feeds.users.blocked(ada, cyd);
+    await ada.posts('kept');
+    await feeds.settled();
+    const known = async () => ({
+      people: await feeds.db.query('SELECT id, handle, name FROM person ORDER BY id'),
+      circle: await feeds.db.query('SELECT * FROM circle ORDER BY person_id, member_id'),
+      blocks: await feeds.db.query('SELECT * FROM block'),
+      timeline: await feeds.db.query('SELECT owner_id, post_id FROM timeline ORDER BY owner_id, post_id'),
+    });
+    const before = await known();
+    await feeds.db.query("UPDATE person SET name = 'wrong'");
+    await feeds.db.query('DELETE FROM timeline WHERE owner_id = $1', [ben.id]);
+    await feeds.first.stop();
+    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+    const steps = /```sql\n([\s\S]*?)```/.exec(readme)?.[1];
+    const db = openDatabase({ url: feeds.databaseUrl, log });
+    await db.query(steps!);
+    await db.close();
+    await feeds.another();
+    await feeds.settled();
+    assert.deepEqual(await known(), before);
   });
 });
 
