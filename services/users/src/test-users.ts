@@ -98,7 +98,7 @@ export async function startTestUsers(): Promise<TestUsers> {
     const response = await fetch(`${url}${path}`, {
       method,
       headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...more.headers },
-      body: body === undefined ? null : raw ? (body as string) : JSON.stringify(body),
+      ...(body === undefined ? {} : { body: raw ? (body as string) : JSON.stringify(body) }),
       signal: AbortSignal.timeout(20_000),
     });
     const text = await response.text();
