@@ -29,7 +29,12 @@ export const sessionOperations = {
     access: 'public',
     body: signIn,
     answer: { status: 200, schema: signedIn },
-    errors: ['GATEWAY_SIGN_IN_REFUSED', 'GATEWAY_TOO_MANY_SIGN_INS', 'GATEWAY_SESSIONS_UNAVAILABLE'],
+    errors: [
+      'GATEWAY_SIGN_IN_REFUSED',
+      'GATEWAY_CROSS_SITE',
+      'GATEWAY_TOO_MANY_SIGN_INS',
+      'GATEWAY_SESSIONS_UNAVAILABLE',
+    ],
   },
   readSession: {
     method: 'GET',
@@ -37,7 +42,7 @@ export const sessionOperations = {
     summary: 'Who is signed in',
     access: 'identity',
     answer: { status: 200, schema: currentSession },
-    errors: ['GATEWAY_NOT_SIGNED_IN'],
+    errors: ['GATEWAY_NOT_SIGNED_IN', 'GATEWAY_TOKEN_INVALID', 'GATEWAY_SESSIONS_UNAVAILABLE'],
   },
   refresh: {
     method: 'POST',
@@ -45,7 +50,7 @@ export const sessionOperations = {
     summary: 'Rotate the refresh token and get a new access token; a replayed one ends the whole family',
     access: 'public',
     answer: { status: 200, schema: signedIn },
-    errors: ['GATEWAY_NOT_SIGNED_IN', 'GATEWAY_SESSIONS_UNAVAILABLE'],
+    errors: ['GATEWAY_NOT_SIGNED_IN', 'GATEWAY_CROSS_SITE', 'GATEWAY_SESSIONS_UNAVAILABLE'],
   },
   signOut: {
     method: 'DELETE',
@@ -53,7 +58,7 @@ export const sessionOperations = {
     summary: 'Sign out here',
     access: 'identity',
     answer: { status: 204 },
-    errors: ['GATEWAY_NOT_SIGNED_IN', 'GATEWAY_SESSIONS_UNAVAILABLE'],
+    errors: ['GATEWAY_NOT_SIGNED_IN', 'GATEWAY_TOKEN_INVALID', 'GATEWAY_CROSS_SITE', 'GATEWAY_SESSIONS_UNAVAILABLE'],
   },
   signOutEverywhere: {
     method: 'DELETE',
@@ -61,7 +66,7 @@ export const sessionOperations = {
     summary: 'Sign out everywhere',
     access: 'identity',
     answer: { status: 204 },
-    errors: ['GATEWAY_NOT_SIGNED_IN', 'GATEWAY_SESSIONS_UNAVAILABLE'],
+    errors: ['GATEWAY_NOT_SIGNED_IN', 'GATEWAY_TOKEN_INVALID', 'GATEWAY_CROSS_SITE', 'GATEWAY_SESSIONS_UNAVAILABLE'],
   },
 } as const satisfies Operations;
 

@@ -31,5 +31,4 @@ export const errors = defineErrors('GATEWAY', {
   UPSTREAM_UNREACHABLE: { kind: 'unavailable', title: 'The service could not be reached', retryable: true },
   UPSTREAM_BROKE: { kind: 'bad-upstream', title: 'The service broke off before it answered', retryable: true },
   UPSTREAM_TIMEOUT: { kind: 'timeout', title: 'The service did not answer in time', retryable: true },
-  STOPPING: { kind: 'unavailable', title: 'The gateway is stopping', retryable: true },
 });

@@ -21,6 +21,8 @@ export class Exchange {
   readonly upgrade: { readonly socket: Duplex; readonly head: Buffer } | null;
   /** `performance.now()` when its head had arrived. */
   readonly startedAtMs: number;
+  /** Told once, after the last stage. */
+  readonly onClosed: (exchange: Exchange) => void;
 
   /** Index of the next stage. */
   at = 0;
@@ -80,12 +82,14 @@ export class Exchange {
     connection: ClientConnection,
     upgrade: { socket: Duplex; head: Buffer } | null,
     nowMs: number,
+    onClosed: (exchange: Exchange) => void,
   ) {
     this.request = request;
     this.response = response;
     this.connection = connection;
     this.upgrade = upgrade;
     this.startedAtMs = nowMs;
+    this.onClosed = onClosed;
   }
 
   get hasBody(): boolean {

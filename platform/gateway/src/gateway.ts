@@ -5,6 +5,7 @@ import type { Table } from '@switchyard/contracts/registry';
 import { closeServer, listenOn } from '@switchyard/kit/http/server';
 import { systemClock } from '@switchyard/kit/clock';
 import type { Logger } from '@switchyard/kit/log';
+import { createMetrics } from '@switchyard/kit/metrics';
 import { TableWatch } from '@switchyard/kit/registry/table-watch';
 import type { GatewayEnvironment } from './config.ts';
 import { Gcra } from './gcra.ts';
@@ -104,7 +105,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const door = new FrontDoor({ way, nowMs });
   const gauges = { routing, openStreams: () => streams.size, openConnections: () => door.connections };
-  const admin = createServer(adminInterface({ metrics, gauges, who, nowMs }));
+  const processMetrics = createMetrics();
+  const admin = createServer(adminInterface({ metrics, gauges, processMetrics, who, nowMs }));
   const poll = new EndedPoll(store, ended, after);
   const watch = new TableWatch({
     registryUrl: environment.REGISTRY_URL,

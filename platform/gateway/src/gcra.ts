@@ -1,24 +1,25 @@
 /** Counts by key in a sliding window with one number a key (GCRA, ITU-T I.371), in bounded memory. */
 
+import { BoundedMap } from './bounded-map.ts';
+
 export interface Rate {
   /** This many at once, and over each window. */
   readonly requests: number;
   readonly windowMs: number;
 }
 
-/** Keys remembered at a time; beyond it the one that was new first is forgotten. */
+/** Keys remembered at a time; beyond it those not seen for longest are forgotten. */
 const KEYS_MAX = 100_000;
 
 export class Gcra {
   /** Key -> theoretical arrival time, in milliseconds. */
-  private readonly arrivals = new Map<string, number>();
+  private readonly arrivals = new BoundedMap<number>(KEYS_MAX);
 
   /** 0 when there is room, and takes it; else the milliseconds until there is. */
   take(key: string, rate: Rate, nowMs: number): number {
     const waitMs = this.waitMs(key, rate, nowMs);
     if (waitMs > 0) return waitMs;
     const before = this.arrivals.get(key) ?? nowMs;
-    if (!this.arrivals.has(key)) this.makeRoom(nowMs);
     this.arrivals.set(key, Math.max(before, nowMs) + rate.windowMs / rate.requests);
     return 0;
   }
@@ -38,16 +39,6 @@ export class Gcra {
 
   get size(): number {
     return this.arrivals.size;
-  }
-
-  private makeRoom(nowMs: number): void {
-    if (this.arrivals.size < KEYS_MAX) return;
-    let looked = 0;
-    for (const [key, arrival] of this.arrivals) {
-      if (arrival <= nowMs) this.arrivals.delete(key);
-      if (++looked >= 100) break;
-    }
-    if (this.arrivals.size >= KEYS_MAX) this.arrivals.delete(this.arrivals.keys().next().value!);
   }
 }
 

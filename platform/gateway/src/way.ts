@@ -81,5 +81,6 @@ export class Way {
     if (exchange.status === 0) exchange.status = 499;
     exchange.at = this.stages.length;
     this.stages.at(-1)?.(exchange, this);
+    exchange.onClosed(exchange);
   }
 }

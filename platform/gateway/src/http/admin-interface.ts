@@ -2,11 +2,14 @@
 import { isIP } from 'node:net';
 import express from 'express';
 import type { Express } from 'express';
+import type { Registry } from '@switchyard/kit/metrics';
 import type { Gauges, Metrics } from '../observe/metrics.ts';
 
 export interface AdminParts {
   readonly metrics: Metrics;
   readonly gauges: Gauges;
+  /** Figures of the process itself. */
+  readonly processMetrics: Registry;
   readonly who: { readonly service: string; readonly deployment: string; readonly instance: string };
   readonly nowMs: () => number;
 }
@@ -21,8 +24,9 @@ export function adminInterface(parts: AdminParts): Express {
     if (isLoopback(request.headers.host ?? '')) return next();
     response.status(403).type('text/plain').send('only by a loopback address\n');
   });
-  app.get('/metrics', (_request, response) => {
-    response.type('text/plain; version=0.0.4').send(parts.metrics.render(parts.gauges));
+  app.get('/metrics', async (_request, response) => {
+    const ofProcess = await parts.processMetrics.metrics();
+    response.type('text/plain; version=0.0.4').send(`${parts.metrics.render(parts.gauges)}${ofProcess}`);
   });
   app.get('/health', (_request, response) => {
     response.json({ status: 'ok', ...parts.who, epoch: routing.epoch, ready: routing.isReady });

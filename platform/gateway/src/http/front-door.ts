@@ -28,7 +28,7 @@ export class FrontDoor {
   private readonly way: Way;
   private readonly nowMs: () => number;
   private isClosing = false;
-  private running = 0;
+  private readonly running = new Set<Exchange>();
   private wakeWhenIdle = (): void => {};
   private readonly sockets = new Set<Socket>();
 
@@ -51,9 +51,9 @@ export class FrontDoor {
     });
     // 0: never cut off silently; more than 100 headers are refused by our own stage.
     this.server.maxHeadersCount = 0;
-    const onResponseClose = (response: ServerResponse): void => this.closed(response);
-    function closed(this: ServerResponse): void {
-      onResponseClose(this);
+    const { way } = this;
+    function closed(this: Carrier): void {
+      way.close(this[EXCHANGE]!);
     }
     const take = (request: IncomingMessage, response: ServerResponse): void =>
       this.take(request, response, null, closed);
@@ -92,11 +92,12 @@ export class FrontDoor {
   async close(graceMs: number): Promise<void> {
     this.isClosing = true;
     if (this.server.listening) NetServer.prototype.close.call(this.server);
+    for (const { response } of this.running) response.shouldKeepAlive = false;
     await new Promise<void>((resolve) => {
       const cut = setTimeout(resolve, graceMs);
       // A request may be on its way on a connection that looks idle: they are closed a moment later.
       const lookAgain = (): void => {
-        if (this.running > 0) return;
+        if (this.running.size > 0) return;
         clearTimeout(cut);
         setTimeout(resolve, 50);
       };
@@ -119,11 +120,11 @@ export class FrontDoor {
       request.resume();
       return;
     }
-    const exchange = new Exchange(request, response, connection, upgrade, this.nowMs());
+    const exchange = new Exchange(request, response, connection, upgrade, this.nowMs(), this.onClosed);
     (response as Carrier)[EXCHANGE] = exchange;
     response.on('close', closed);
     connection.running += 1;
-    this.running += 1;
+    this.running.add(exchange);
     if (this.isClosing) response.shouldKeepAlive = false;
     this.way.proceed(exchange);
   }
@@ -143,13 +144,11 @@ export class FrontDoor {
     this.take(request, response, { socket, head }, closed);
   }
 
-  private closed(response: ServerResponse): void {
-    const exchange = (response as Carrier)[EXCHANGE]!;
+  private readonly onClosed = (exchange: Exchange): void => {
     exchange.connection.running -= 1;
-    this.way.close(exchange);
-    this.running -= 1;
-    if (this.isClosing && this.running === 0) this.wakeWhenIdle();
-  }
+    this.running.delete(exchange);
+    if (this.isClosing && this.running.size === 0) this.wakeWhenIdle();
+  };
 }
 
 /** The only protocol that is passed through. */

@@ -6,6 +6,7 @@ import { refusalOfError } from '@switchyard/kit/http/problems';
 import type { Logger } from '@switchyard/kit/log';
 import express from 'express';
 import type { ErrorRequestHandler, Express } from 'express';
+import { openApi } from '../documents.ts';
 import { errors } from '../errors.ts';
 import type { KeyRing } from '../sessions/key-ring.ts';
 import { sessionRoutes } from '../sessions/session-routes.ts';
@@ -46,6 +47,9 @@ export function ownInterface(parts: OwnInterfaceParts): Express {
   app.get('/.well-known/jwks.json', async (_request, response) => {
     const published = await parts.keys.published();
     response.setHeader('cache-control', 'public, max-age=60').json(published);
+  });
+  app.get('/-/openapi.json', (_request, response) => {
+    response.json(openApi);
   });
   app.use(jsonBody({ limitBytes: 65_536 }));
   app.use(sessionRoutes(parts.sessions));

@@ -129,10 +129,4 @@ function renderGauges(lines: string[], gauges: Gauges): void {
   family(lines, 'gateway_client_connections', 'gauge', 'Connections of clients', () => [
     ` ${gauges.openConnections()}`,
   ]);
-  const memory = process.memoryUsage();
-  const cpu = process.cpuUsage();
-  family(lines, 'process_resident_memory_bytes', 'gauge', 'Resident memory', () => [` ${memory.rss}`]);
-  family(lines, 'process_cpu_seconds_total', 'counter', 'User and system time', () => [
-    ` ${(cpu.user + cpu.system) / 1e6}`,
-  ]);
 }

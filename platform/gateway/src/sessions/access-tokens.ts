@@ -3,6 +3,7 @@ import { ACCESS_AUDIENCE, accessClaims, TOKEN_ISSUER } from '@switchyard/contrac
 import type { Identity } from '@switchyard/contracts/identity';
 import { ACCESS_TOKEN_SECONDS } from '@switchyard/contracts/session';
 import { decodeJwt, errors as joseErrors, jwtVerify, SignJWT } from 'jose';
+import { BoundedMap } from '../bounded-map.ts';
 import type { EndedSessions } from './ended-sessions.ts';
 import type { KeyRing } from './key-ring.ts';
 
@@ -29,7 +30,7 @@ export class AccessTokens {
   private readonly ended: EndedSessions;
   /** Milliseconds since 1970. */
   private readonly nowMs: () => number;
-  private readonly remembered = new Map<string, Grant>();
+  private readonly remembered = new BoundedMap<Grant>(REMEMBERED_MAX);
 
   constructor(keys: KeyRing, ended: EndedSessions, nowMs: () => number = Date.now) {
     this.keys = keys;
@@ -95,7 +96,7 @@ export class AccessTokens {
    */
   ownBearer(authorization: string): string {
     const token = BEARER.exec(authorization)?.[1];
-    if (token === undefined || this.remembered.has(token)) return token ?? '';
+    if (token === undefined || this.remembered.get(token) !== undefined) return token ?? '';
     try {
       const claims = decodeJwt(token);
       return claims.iss === TOKEN_ISSUER && claims.aud === ACCESS_AUDIENCE ? token : '';
@@ -113,7 +114,6 @@ export class AccessTokens {
 
   private remember(token: string, who: Identity, sessionId: string, expiresAt: number): Grant {
     const grant: Grant = { who, sessionId, expiresAtMs: expiresAt * 1_000, minted: new Map() };
-    if (this.remembered.size >= REMEMBERED_MAX) this.remembered.delete(this.remembered.keys().next().value!);
     this.remembered.set(token, grant);
     return grant;
   }

@@ -1,11 +1,14 @@
 /** Sessions that ended lately: their access tokens are refused though they have not lapsed. */
 
-/** Longer than an access token lives (10 minutes). */
+/** Longer than an access token lives (10 minutes). Each is remembered for this time at least, and twice as long at most. */
 const REMEMBER_MS = 15 * 60_000;
-const MAX = 200_000;
+/** More than this in that time is no longer remembered in full: tokens of the first ones could be used until they lapse. */
+const MAX = 1_000_000;
 
 export class EndedSessions {
-  private readonly endedAt = new Map<string, number>();
+  private young = new Set<string>();
+  private old = new Set<string>();
+  private turnedAtMs: number;
   private readonly nowMs: () => number;
   private readonly onEnded: (sessionId: string) => void;
 
@@ -13,23 +16,24 @@ export class EndedSessions {
   constructor(onEnded: (sessionId: string) => void, nowMs: () => number) {
     this.onEnded = onEnded;
     this.nowMs = nowMs;
+    this.turnedAtMs = nowMs();
   }
 
   has(sessionId: string): boolean {
-    return this.endedAt.has(sessionId);
+    return this.young.has(sessionId) || this.old.has(sessionId);
   }
 
   add(sessionIds: Iterable<string>): void {
     const nowMs = this.nowMs();
-    for (const sessionId of sessionIds) {
-      if (this.endedAt.has(sessionId)) continue;
-      this.endedAt.set(sessionId, nowMs);
-      this.onEnded(sessionId);
+    if (nowMs - this.turnedAtMs >= REMEMBER_MS || this.young.size >= MAX) {
+      this.old = this.young;
+      this.young = new Set();
+      this.turnedAtMs = nowMs;
     }
-    // In order of time, so the first that stays ends the search.
-    for (const [sessionId, atMs] of this.endedAt) {
-      if (nowMs - atMs < REMEMBER_MS && this.endedAt.size <= MAX) break;
-      this.endedAt.delete(sessionId);
+    for (const sessionId of sessionIds) {
+      const isNew = !this.has(sessionId);
+      this.young.add(sessionId);
+      if (isNew) this.onEnded(sessionId);
     }
   }
 }

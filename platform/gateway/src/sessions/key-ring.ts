@@ -103,8 +103,9 @@ export class KeyRing {
       await this.make(nowMs);
       await this.read();
     }
-    const newest = this.newest;
-    if (newest === null || nowMs - newest.createdAtMs < KEEP_AFTER_MS) return;
+    const { newest } = this;
+    if (newest === null) throw new Error(`no usable signing key in ${this.directory}: remove the broken file there`);
+    if (nowMs - newest.createdAtMs < KEEP_AFTER_MS) return;
     for (const key of this.keys.values()) {
       if (key.createdAtMs >= newest.createdAtMs) continue;
       await unlink(this.fileOf(key.kid)).catch(() => {});

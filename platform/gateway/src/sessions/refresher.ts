@@ -5,6 +5,7 @@ import { isRefusal } from '@switchyard/kit/errors';
 import type { Refusal } from '@switchyard/kit/errors';
 import type { AccessTokens, Grant } from './access-tokens.ts';
 import type { EndedSessions } from './ended-sessions.ts';
+import { BoundedMap } from '../bounded-map.ts';
 import { sessionCookies } from './session-cookies.ts';
 import type { SessionStore } from './session-store.ts';
 
@@ -28,7 +29,7 @@ export class Refresher {
   private readonly tokens: AccessTokens;
   private readonly ended: EndedSessions;
   private readonly nowMs: () => number;
-  private readonly shared = new Map<string, Shared>();
+  private readonly shared = new BoundedMap<Shared>(SHARED_MAX);
 
   constructor(store: SessionStore, tokens: AccessTokens, ended: EndedSessions, nowMs: () => number = Date.now) {
     this.store = store;
@@ -48,7 +49,6 @@ export class Refresher {
       const result = await known.result;
       if (isRefusal(result) || !this.ended.has(result.grant.sessionId)) return result;
     }
-    this.forgetLapsed(nowMs);
     const result = this.rotate(refreshToken);
     const entry: Shared = { result, untilMs: nowMs + REFRESH_GRACE_SECONDS * 1_000 };
     this.shared.set(refreshToken, entry);
@@ -78,12 +78,5 @@ export class Refresher {
   private async rotate(refreshToken: string): Promise<OpenedSession | Refusal> {
     const granted = await this.store.refresh(refreshToken);
     return isRefusal(granted) ? granted : this.opened(granted);
-  }
-
-  private forgetLapsed(nowMs: number): void {
-    for (const [token, entry] of this.shared) {
-      if (entry.untilMs > nowMs && this.shared.size < SHARED_MAX) break;
-      this.shared.delete(token);
-    }
   }
 }

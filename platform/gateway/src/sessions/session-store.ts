@@ -33,6 +33,8 @@ interface Answer {
 /** Expected refusals are returned; all else, unreachability among it, is SESSIONS_UNAVAILABLE, also returned. */
 export class SessionStore {
   private readonly options: SessionStoreOptions;
+  /** So that its absence is logged once, not every two seconds. */
+  private isAway = false;
 
   constructor(options: SessionStoreOptions) {
     this.options = options;
@@ -104,11 +106,13 @@ export class SessionStore {
         const answer = await this.send(claim.instance, method, path, body, signal);
         claim.instance.latency.observe(nowMs() - startedAtMs, nowMs());
         service.breaker.settle(answer.status >= 502 && answer.status <= 504, nowMs());
+        this.isAway = false;
         return answer.status >= 500 ? this.unexpected(answer) : answer;
       } catch (error) {
         claim.instance.latency.observe(FAILURE_COUNTS_AS_MS, nowMs());
         service.breaker.settle(true, nowMs());
-        this.options.log.warn({ err: error, service: name, path }, 'the session store could not be asked');
+        if (!this.isAway) this.options.log.warn({ err: error, service: name, path }, 'the session store is away');
+        this.isAway = true;
         if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') return unavailable();
         avoid = claim.instance;
       } finally {

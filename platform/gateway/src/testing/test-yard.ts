@@ -49,6 +49,7 @@ export async function startTestYard(
     log: createLogger({ service: 'gateway', level: process.env['TEST_LOG'] ?? 'silent' }),
     writeLines: (written) => lines.push(written),
     isAccessLogged: true,
+    firstTableMs: 1_000,
   });
   context.after(async () => {
     await gateway.stop();

@@ -1,0 +1,90 @@
+/** The breaker opens on many failures and on nothing less, and closes again by successes alone. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Breaker, VOLUME_MIN } from './breaker.ts';
+
+function settle(breaker: Breaker, outcomes: readonly boolean[], nowMs: number): void {
+  for (const failed of outcomes) {
+    assert.equal(breaker.admit(nowMs), 0);
+    breaker.settle(failed, nowMs);
+  }
+}
+const times = (count: number, failed: boolean): boolean[] => Array<boolean>(count).fill(failed);
+
+function openedAt(nowMs: number): Breaker {
+  const breaker = new Breaker();
+  settle(breaker, times(VOLUME_MIN, true), nowMs);
+  assert.equal(breaker.state.name, 'open');
+  return breaker;
+}
+
+test('a quiet service is not judged by a few failures', () => {
+  const breaker = new Breaker();
+  settle(breaker, times(VOLUME_MIN - 1, true), 0);
+  assert.equal(breaker.state.name, 'closed');
+});
+
+test('half of many failing opens it, less does not', () => {
+  const breaker = new Breaker();
+  settle(breaker, [...times(60, false), ...times(59, true)], 0);
+  assert.equal(breaker.state.name, 'closed');
+  settle(breaker, times(1, true), 0);
+  assert.equal(breaker.state.name, 'open');
+});
+
+test('failures of long ago count no more', () => {
+  const breaker = new Breaker();
+  settle(breaker, times(VOLUME_MIN - 1, true), 0);
+  settle(breaker, times(1, true), 11_000);
+  assert.equal(breaker.state.name, 'closed');
+  settle(breaker, times(VOLUME_MIN - 2, true), 25_000);
+  settle(breaker, times(1, true), 30_000);
+  assert.equal(breaker.state.name, 'closed');
+});
+
+test('while open it refuses at once and says when to come back', () => {
+  const breaker = openedAt(0);
+  assert.equal(breaker.admit(0), 1_000);
+  assert.equal(breaker.admit(400), 600);
+});
+
+test('after the pause it lets a few probes through, and three successes close it', () => {
+  const breaker = openedAt(0);
+  for (let probe = 0; probe < 3; probe += 1) assert.equal(breaker.admit(1_000), 0);
+  assert.ok(breaker.admit(1_000) > 0);
+  for (let probe = 0; probe < 3; probe += 1) breaker.settle(false, 1_000);
+  assert.equal(breaker.state.name, 'closed');
+  assert.equal(breaker.admit(1_000), 0);
+});
+
+test('a failed probe opens it again, each time for longer, up to half a minute', () => {
+  const breaker = openedAt(0);
+  let nowMs = 0;
+  const pauses: number[] = [];
+  for (let round = 0; round < 7; round += 1) {
+    nowMs += breaker.admit(nowMs);
+    assert.equal(breaker.admit(nowMs), 0);
+    breaker.settle(true, nowMs);
+    pauses.push(breaker.admit(nowMs));
+  }
+  assert.deepEqual(pauses, [2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+});
+
+test('a probe whose client went away makes room for another', () => {
+  const breaker = openedAt(0);
+  for (let probe = 0; probe < 3; probe += 1) breaker.admit(1_000);
+  breaker.withdraw();
+  assert.equal(breaker.admit(1_000), 0);
+});
+
+test('a new instance or deployment is tried at once, and carries no old guilt', () => {
+  const breaker = openedAt(0);
+  breaker.renew(10);
+  assert.equal(breaker.state.name, 'half-open');
+  assert.equal(breaker.admit(10), 0);
+  const closed = new Breaker();
+  settle(closed, times(VOLUME_MIN - 1, true), 0);
+  closed.renew(1);
+  settle(closed, times(1, true), 2);
+  assert.equal(closed.state.name, 'closed');
+});

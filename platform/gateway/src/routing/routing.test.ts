@@ -1,0 +1,237 @@
+/** Routes, instances and claims follow the table without I/O. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Table } from '@switchyard/contracts/registry';
+import { route } from '@switchyard/contracts/route';
+import { OpenStreams } from '../upstream/open-streams.ts';
+import { Claim, claimInstance } from './claim.ts';
+import { Instance } from './instance.ts';
+import { FAILURE_COUNTS_AS_MS, Latency } from './latency.ts';
+import { RouteIndex } from './route-index.ts';
+import { RoutingTable } from './routing-table.ts';
+import { isAllowedAddress, refusedAddress } from './upstream-address.ts';
+
+const at = (path: string) => ({ policy: route.parse(path), service: null });
+const found = (index: RouteIndex, path: string): string | undefined => index.find(path)?.policy.path;
+
+test('the longest prefix wins, on segment borders only', () => {
+  const index = new RouteIndex([at('/'), at('/api'), at('/api/users'), at('/api/users/me/photos')]);
+  for (const [path, expected] of [
+    ['/', '/'],
+    ['/x', '/'],
+    ['/api', '/api'],
+    ['/api/', '/api'],
+    ['/apix', '/'],
+    ['/api/users', '/api/users'],
+    ['/api/users/', '/api/users'],
+    ['/api/usersx', '/api'],
+    ['/api/users/me', '/api/users'],
+    ['/api/users/me/photos/1/2/3', '/api/users/me/photos'],
+    ['/api/users/me/photosx', '/api/users'],
+  ] as const)
+    assert.equal(found(index, path), expected, path);
+  assert.equal(found(new RouteIndex([at('/a')]), '/b'), undefined);
+});
+
+const surroundings = (own: { host: string; port: number }[] = []) => {
+  const warnings: unknown[] = [];
+  return {
+    around: {
+      streams: new OpenStreams(() => () => {}),
+      own,
+      nowMs: () => 0,
+      warn: (facts: unknown) => void warnings.push(facts),
+    },
+    warnings,
+  };
+};
+
+type Told = Readonly<Record<string, readonly (readonly [id: string, port: number, status?: 'UP' | 'DOWN'])[]>>;
+
+function tableOf(epoch: number, deployments: Told, live: string | null, more: object = {}): Table {
+  const told = Object.entries(deployments).map(([id, instances]) => [
+    id,
+    {
+      version: '',
+      side: null,
+      routes: [route.parse('/x')],
+      instances: instances.map(([instance, port, status = 'UP']) => ({
+        id: instance,
+        host: '127.0.0.1',
+        port,
+        endpoints: {},
+        status,
+        weight: 1,
+        zone: '',
+        metadata: {},
+      })),
+    },
+  ]);
+  const entry = { declared: true, live, standby: null, split: null, deployments: Object.fromEntries(told), ...more };
+  return { epoch, revision: epoch, services: { x: entry } };
+}
+const CHANGED = new Set(['x']);
+
+test('a claim counts on deployment and instance until it is released, once', () => {
+  const routing = new RoutingTable([], surroundings().around);
+  routing.take(tableOf(1, { 'x-1': [['a', 1]] }, 'x-1'), CHANGED);
+  const claim = claimInstance(routing.service('x')!, null, 0);
+  assert.ok(claim instanceof Claim);
+  assert.deepEqual(routing.inFlight(), { 'x-1': 1 });
+  claim.release();
+  claim.release();
+  assert.deepEqual(routing.inFlight(), { 'x-1': 0 });
+});
+
+test('from the moment a table is taken, every claim is on its live deployment', () => {
+  const routing = new RoutingTable([], surroundings().around);
+  const both: Told = { 'x-1': [['a', 1]], 'x-2': [['b', 2]] };
+  routing.take(tableOf(1, both, 'x-1'), CHANGED);
+  const before = claimInstance(routing.service('x')!, null, 0) as Claim;
+  routing.take(tableOf(2, both, 'x-2'), CHANGED);
+  const after = claimInstance(routing.service('x')!, null, 0) as Claim;
+  assert.equal(before.deployment.id, 'x-1');
+  assert.equal(after.deployment.id, 'x-2');
+  assert.deepEqual(routing.inFlight(), { 'x-1': 1, 'x-2': 1 });
+  assert.equal(routing.epoch, 2);
+});
+
+test('a split gives each deployment its share', () => {
+  const routing = new RoutingTable([], surroundings().around);
+  const both: Told = { 'x-1': [['a', 1]], 'x-2': [['b', 2]] };
+  routing.take(tableOf(1, both, 'x-1', { split: { 'x-1': 90, 'x-2': 10 } }), CHANGED);
+  const service = routing.service('x')!;
+  assert.equal(service.choose(0)?.id, 'x-1');
+  assert.equal(service.choose(0.89)?.id, 'x-1');
+  assert.equal(service.choose(0.91)?.id, 'x-2');
+});
+
+test('routes of a declared service stay while nothing of it is live', () => {
+  const routing = new RoutingTable([], surroundings().around);
+  routing.take(tableOf(1, {}, null, { routes: [route.parse('/x')] }), CHANGED);
+  assert.equal(routing.find('/x/y')?.service?.name, 'x');
+  assert.equal(claimInstance(routing.service('x')!, null, 0), 'no-instance');
+});
+
+test('ready means that every declared service has had a live instance, once', () => {
+  const routing = new RoutingTable([], surroundings().around);
+  assert.equal(routing.isReady, false);
+  routing.take({ epoch: 0, revision: 0, services: {} }, new Set());
+  assert.equal(routing.isReady, false, 'nothing is declared yet');
+  routing.take(tableOf(1, { 'x-1': [] }, 'x-1'), CHANGED);
+  assert.equal(routing.isReady, false);
+  routing.take(tableOf(2, { 'x-1': [['a', 1]] }, 'x-1'), CHANGED);
+  assert.equal(routing.isReady, true);
+  routing.take(tableOf(3, { 'x-1': [] }, 'x-1'), CHANGED);
+  assert.equal(routing.isReady, true);
+});
+
+test('only instances that are UP are chosen, and the one to be avoided never', () => {
+  const routing = new RoutingTable([], surroundings().around);
+  routing.take(
+    tableOf(
+      1,
+      {
+        'x-1': [
+          ['a', 1],
+          ['b', 2],
+          ['c', 3, 'DOWN'],
+        ],
+      },
+      'x-1',
+    ),
+    CHANGED,
+  );
+  const service = routing.service('x')!;
+  const [a] = service.live!.up;
+  for (let nth = 0; nth < 50; nth += 1) {
+    const claim = claimInstance(service, a!, 0) as Claim;
+    assert.equal(claim.instance.id, 'b');
+    claim.release();
+  }
+});
+
+test('of two instances the one with less to do is taken, and failing fast is not being fast', () => {
+  const routing = new RoutingTable([], surroundings().around);
+  routing.take(
+    tableOf(
+      1,
+      {
+        'x-1': [
+          ['a', 1],
+          ['b', 2],
+        ],
+      },
+      'x-1',
+    ),
+    CHANGED,
+  );
+  const service = routing.service('x')!;
+  const [a, b] = service.live!.up as [Instance, Instance];
+  a.latency.observe(FAILURE_COUNTS_AS_MS, 0);
+  b.latency.observe(20, 0);
+  const taken = Array.from({ length: 100 }, () => (claimInstance(service, null, 0) as Claim).instance.id);
+  assert.equal(taken.filter((id) => id === 'a').length, 0);
+  b.inFlight = 1_000;
+  assert.equal((claimInstance(service, null, 0) as Claim).instance.id, 'a');
+});
+
+test('requests beyond the bound of an instance are refused, not queued', () => {
+  const routing = new RoutingTable([], surroundings().around);
+  routing.take(tableOf(1, { 'x-1': [['a', 1]] }, 'x-1'), CHANGED);
+  const service = routing.service('x')!;
+  service.live!.up[0]!.inFlight = 1_024;
+  assert.equal(claimInstance(service, null, 0), 'overloaded');
+});
+
+test('a slow answer is remembered at once and forgotten in time', () => {
+  const latency = new Latency();
+  latency.observe(10, 0);
+  latency.observe(1_000, 1);
+  assert.equal(Math.round(latency.at(1)), 1_000);
+  latency.observe(10, 2);
+  assert.ok(latency.at(2) > 990);
+  assert.ok(latency.at(60_000) < 5);
+});
+
+test('link-local addresses and the gateway itself are never routed to', () => {
+  const own = [{ host: '0.0.0.0', port: 8000 }];
+  for (const host of [
+    '169.254.169.254',
+    '0.0.0.0',
+    '224.0.0.1',
+    'fe80::1',
+    '[fe80::1]',
+    '::',
+    'fd00:ec2::254',
+    'a b',
+    'a/b',
+  ])
+    assert.notEqual(refusedAddress(host, 80, own), null, host);
+  for (const host of ['127.0.0.1', 'localhost', '::1', '127.0.0.2'])
+    assert.notEqual(refusedAddress(host, 8000, own), null, host);
+  for (const host of ['127.0.0.1', '10.0.0.1', '::1', 'users.internal', 'my_service'])
+    assert.equal(refusedAddress(host, 3010, own), null, host);
+  assert.equal(isAllowedAddress('169.254.1.1'), false);
+  assert.equal(isAllowedAddress('::ffff:169.254.1.1'), false);
+  const { around, warnings } = surroundings([{ host: '127.0.0.1', port: 8000 }]);
+  const routing = new RoutingTable([], around);
+  routing.take(
+    tableOf(
+      1,
+      {
+        'x-1': [
+          ['self', 8000],
+          ['a', 1],
+        ],
+      },
+      'x-1',
+    ),
+    CHANGED,
+  );
+  assert.deepEqual(
+    routing.service('x')!.live!.up.map((instance) => instance.id),
+    ['a'],
+  );
+  assert.equal(warnings.length, 1);
+});
