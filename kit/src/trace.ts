@@ -12,7 +12,9 @@ export interface Trace {
 }
 
 const current = new AsyncLocalStorage<Trace>();
-const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:$|-)/;
+/** Version 00 has no more than these four fields; later ones may have. */
+const TRACEPARENT =
+  /^(?!ff)(?:00(?=.{53}$)|(?!00)[0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:$|-)/;
 
 /** The trace id and flags of a `traceparent` header; null where it is absent or malformed. */
 export function parseTraceparent(

@@ -45,6 +45,8 @@ function refusalOf(error: unknown, limitBytes: number): unknown {
   if (message === NOT_UTF8) return new RefusedRequest(refuse(requestErrors.NOT_UTF8));
   if (type === 'entity.parse.failed')
     return new RefusedRequest(refuse(requestErrors.NOT_JSON, { detail: message ?? 'Broken JSON' }));
+  if (type === 'encoding.unsupported')
+    return new RefusedRequest(refuse(requestErrors.MEDIA_TYPE, { detail: message ?? 'Unsupported content encoding' }));
   if (status !== undefined && status < 500)
     return new RefusedRequest(refuse(requestErrors.INVALID, { detail: message ?? 'Unreadable body' }));
   return error;

@@ -24,7 +24,7 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
 /** The same for a server made elsewhere. */
 export async function listenOn(server: Server, options: ListenOptions): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
+    const onError = (error: NodeJS.ErrnoException): void => {
       const where = `${options.host}:${options.port}`;
       reject(
         error.code === 'EADDRINUSE'
@@ -33,8 +33,12 @@ export async function listenOn(server: Server, options: ListenOptions): Promise<
             })
           : new Error(`cannot listen on ${where}: ${error.message}`, { cause: error }),
       );
+    };
+    server.once('error', onError);
+    server.listen({ port: options.port, host: options.host }, () => {
+      server.off('error', onError); // a later one is nobody's to swallow
+      resolve();
     });
-    server.listen({ port: options.port, host: options.host }, resolve);
   });
 }
 

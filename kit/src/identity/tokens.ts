@@ -96,6 +96,7 @@ const INVALID_TOKEN = new Set([
   'ERR_JOSE_ALG_NOT_ALLOWED',
   'ERR_JOSE_NOT_SUPPORTED',
   'ERR_JWKS_NO_MATCHING_KEY',
+  'ERR_JWKS_MULTIPLE_MATCHING_KEYS', // a token without a key id
 ]);
 
 async function verified(token: string, keys: JWTVerifyGetKey, audience: string, nowMs: number): Promise<unknown> {

@@ -1,13 +1,12 @@
 /** Who calls, per request: read once from its tokens, asked for by decorators and guards. */
 import { IDENTITY_HEADER } from '@switchyard/contracts/identity';
-import type { Identity } from '@switchyard/contracts/identity';
 import type { IncomingMessage } from 'node:http';
 import type { RequestHandler } from 'express';
 import { RefusedRequest, refuse, requestErrors, Unavailable } from '../errors.ts';
 import { requireService } from '../http/service-only.ts';
-import type { IdentityVerifier, ServiceTokenVerifier } from '../identity/tokens.ts';
+import type { IdentityVerifier, ServiceTokenVerifier, VerifiedIdentity } from '../identity/tokens.ts';
 
-type Known = { readonly caller: Identity } | { readonly failure: Error };
+type Known = { readonly caller: VerifiedIdentity } | { readonly failure: Error };
 const known = new WeakMap<IncomingMessage, Known>();
 const verifiers = new WeakMap<IncomingMessage, ServiceTokenVerifier>();
 
@@ -38,7 +37,7 @@ const notSignedIn = () =>
  *
  * @throws RefusedRequest (REQUEST_NOT_SIGNED_IN) for a token that is not valid; Unavailable when that cannot be told
  */
-export function callerOf(request: IncomingMessage): Identity | null {
+export function callerOf(request: IncomingMessage): VerifiedIdentity | null {
   const what = known.get(request);
   if (what === undefined) return null;
   if ('failure' in what) throw what.failure;

@@ -1,11 +1,11 @@
 /** Parameter decorators that check by schema, and the guards of callers: people by identity token, services by SERVICE_TOKEN. */
 import { applyDecorators, createParamDecorator, UseGuards } from '@nestjs/common';
 import type { CanActivate, ExecutionContext, Type } from '@nestjs/common';
-import type { Identity } from '@switchyard/contracts/identity';
 import type { Request } from 'express';
 import type { z } from 'zod';
 import { RefusedRequest, refuse, requestErrors } from '../errors.ts';
 import { parse } from '../http/parse.ts';
+import type { VerifiedIdentity } from '../identity/tokens.ts';
 import { callerOf, callingServiceOf } from './callers.ts';
 
 const requestOf = (context: ExecutionContext): Request => context.switchToHttp().getRequest<Request>();
@@ -38,7 +38,7 @@ export const ValidParams = (schema: z.ZodType): ParameterDecorator => params({ c
 /** The payload of a message between services, parsed; the client gets REQUEST_INVALID. */
 export const ValidMessage = (schema: z.ZodType): ParameterDecorator => message({ checkedBy: schema });
 
-function callerIn(context: ExecutionContext): Identity {
+function callerIn(context: ExecutionContext): VerifiedIdentity {
   const caller = callerOf(requestOf(context));
   if (caller === null) throw new RefusedRequest(refuse(requestErrors.NOT_SIGNED_IN));
   return caller;
@@ -58,15 +58,15 @@ const guarded: ParameterDecorator = (target, key) => {
   UseGuards(SignedInGuard)(target, key, method);
 };
 
-/** Who asks, an `Identity`; 401 REQUEST_NOT_SIGNED_IN, before anything else is checked. */
+/** Who asks, a `VerifiedIdentity`; 401 REQUEST_NOT_SIGNED_IN, before anything else is checked. */
 export const Caller: () => ParameterDecorator = createParamDecorator(
   (_: unknown, context) => callerIn(context),
   [guarded],
 );
 
 /** Who asks, or null; 401 only for a token that is there and not valid. */
-export const OptionalCaller: () => ParameterDecorator = createParamDecorator((_: unknown, context): Identity | null =>
-  callerOf(requestOf(context)),
+export const OptionalCaller: () => ParameterDecorator = createParamDecorator(
+  (_: unknown, context): VerifiedIdentity | null => callerOf(requestOf(context)),
 );
 
 /** For a controller or handler that only services may call: 401 REQUEST_NOT_A_SERVICE; where `names` are given, 403 REQUEST_FORBIDDEN for any other. */
