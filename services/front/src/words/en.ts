@@ -154,7 +154,7 @@ export const en = {
     searchPlaceholder: 'Name or handle',
     results: 'Results',
     noResultsTitle: 'Nobody found',
-    noResults: (query: string) => `No one goes by “${query}” here. Try part of a name or handle.`,
+    noResults: (query: string) => `No one goes by “${query}” here. Try the beginning of a name or handle.`,
     suggestions: 'People you may know',
     suggestionsEmptyTitle: 'No suggestions yet',
     suggestionsEmpty: 'They come from your friends’ friends. Search for somebody you know to begin.',
@@ -245,7 +245,7 @@ export const en = {
     unreachable: 'The server cannot be reached. Check your connection and try again.',
     slow: 'The answer took too long. Try again shortly.',
     internal: 'Something went wrong on our side. Try again shortly.',
-    tooMany: 'Too many attempts.',
+    tooMany: 'Too many attempts. Try again later.',
     tooManyWait: (seconds: number) =>
       seconds < 90
         ? count(seconds, {
@@ -258,6 +258,7 @@ export const en = {
           }),
     refused: 'That did not work.',
     gone: 'It is not there any more.',
+    tooManyRequests: 'Too many of your requests are open. Cancel some first.',
     tooManyFriends: 'One of you has as many friends as there can be.',
     startTitle: 'Switchyard cannot be reached',
     brokenTitle: 'This page has a fault',

@@ -151,7 +151,7 @@ export const ko: Words = {
     searchPlaceholder: '이름 또는 핸들',
     results: '검색 결과',
     noResultsTitle: '찾는 사람이 없습니다',
-    noResults: (query) => `‘${query}’에 맞는 사람이 없습니다. 이름이나 핸들의 일부로 찾아보세요.`,
+    noResults: (query) => `‘${query}’에 맞는 사람이 없습니다. 이름이나 핸들의 앞부분으로 찾아보세요.`,
     suggestions: '알 수도 있는 사람',
     suggestionsEmptyTitle: '아직 추천할 사람이 없습니다',
     suggestionsEmpty: '친구의 친구를 추천해 드립니다. 먼저 아는 사람을 검색해 보세요.',
@@ -241,13 +241,14 @@ export const ko: Words = {
     unreachable: '서버에 연결할 수 없습니다. 연결을 확인하고 다시 시도해 주세요.',
     slow: '응답이 너무 늦습니다. 잠시 후 다시 시도해 주세요.',
     internal: '서버에 문제가 생겼습니다. 잠시 후 다시 시도해 주세요.',
-    tooMany: '시도 횟수가 너무 많습니다.',
+    tooMany: '시도 횟수가 너무 많습니다. 나중에 다시 시도해 주세요.',
     tooManyWait: (seconds) =>
       seconds < 90
         ? count(seconds, { other: '시도 횟수가 너무 많습니다. #초 후에 다시 시도해 주세요.' })
         : count(Math.ceil(seconds / 60), { other: '시도 횟수가 너무 많습니다. #분 후에 다시 시도해 주세요.' }),
     refused: '처리하지 못했습니다.',
     gone: '더 이상 존재하지 않습니다.',
+    tooManyRequests: '보낸 요청이 너무 많습니다. 먼저 몇 건을 취소해 주세요.',
     tooManyFriends: '둘 중 한 사람의 친구 수가 한도에 이르렀습니다.',
     startTitle: 'Switchyard에 연결할 수 없습니다',
     brokenTitle: '페이지에 문제가 생겼습니다',

@@ -1,5 +1,5 @@
 /** What forms have in common: one submission at a time, faults beside their fields, the first faulty field in focus. */
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { FormEvent } from 'react';
 import { explain, fieldErrors } from '../api/explain.ts';
 import type { FieldErrors } from '../api/explain.ts';
@@ -19,27 +19,32 @@ export function useForm(check: () => FieldErrors, send: () => Promise<void>): Fo
   const [busy, setBusy] = useState(false);
   const [errors, setErrors] = useState<FieldErrors>({});
   const [failure, setFailure] = useState<string | null>(null);
+  const submitted = useRef<HTMLFormElement | null>(null);
 
-  const show = (form: HTMLFormElement, found: FieldErrors, whole: string | null) => {
+  useEffect(() => {
+    if (Object.keys(errors).length > 0) submitted.current?.querySelector<HTMLElement>('[aria-invalid=true]')?.focus();
+  }, [errors]);
+
+  const show = (found: FieldErrors, whole: string | null) => {
     setErrors(found);
     setFailure(Object.keys(found).length === 0 ? whole : null);
-    setTimeout(() => form.querySelector<HTMLElement>('[aria-invalid=true]')?.focus());
   };
-  const run = async (form: HTMLFormElement) => {
+  const run = async () => {
     const found = check();
-    if (Object.keys(found).length > 0) return show(form, found, null);
+    if (Object.keys(found).length > 0) return show(found, null);
     setBusy(true);
-    show(form, {}, null);
+    show({}, null);
     try {
       await send();
     } catch (error) {
-      show(form, fieldErrors(error, words), explain(error, words));
+      show(fieldErrors(error, words), explain(error, words));
     }
     setBusy(false);
   };
   const onSubmit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    if (!busy) void run(event.currentTarget);
+    submitted.current = event.currentTarget;
+    if (!busy) void run();
   };
   return { busy, errors, failure, onSubmit };
 }

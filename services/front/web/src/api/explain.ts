@@ -30,6 +30,8 @@ function byCode(code: string, words: Words): string | null {
     case 'GATEWAY_SIGN_IN_REFUSED':
     case 'USERS_SIGN_IN_REFUSED':
       return words.signIn.refused;
+    case 'USERS_TOO_MANY_REQUESTS':
+      return words.trouble.tooManyRequests;
     case 'USERS_TOO_MANY_FRIENDS':
       return words.trouble.tooManyFriends;
     default:
@@ -43,6 +45,7 @@ const FIELD_OF_CODE: Readonly<Record<string, string>> = {
   USERS_HANDLE_TAKEN: 'handle',
   USERS_HANDLE_RESERVED: 'handle',
   USERS_EMAIL_TAKEN: 'email',
+  USERS_PASSWORD_WRONG: 'current',
 };
 
 /**

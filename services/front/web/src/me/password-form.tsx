@@ -2,7 +2,6 @@
 import { useState } from 'react';
 import { faults, useForm } from '../account/form.ts';
 import { PASSWORD_MAX, PASSWORD_MIN } from '../account/rules.ts';
-import { ApiError } from '../api/call.ts';
 import { users as calls } from '../api/calls.ts';
 import { PasswordField } from '../controls/field.tsx';
 import { useWords } from '../state/preferences.ts';
@@ -12,20 +11,12 @@ export function PasswordForm() {
   const words = useWords();
   const [current, setCurrent] = useState('');
   const [next, setNext] = useState('');
-  const [wrong, setWrong] = useState(false);
   const longEnough = next.length >= PASSWORD_MIN && next.length <= PASSWORD_MAX;
   const form = useForm(
     () =>
       faults({ current: current === '' && words.fields.missing, next: !longEnough && words.fields.passwordInvalid }),
     async () => {
-      setWrong(false);
-      try {
-        await calls.changePassword({ current, next });
-      } catch (error) {
-        if (!(error instanceof ApiError && error.code === 'USERS_PASSWORD_WRONG')) throw error;
-        setWrong(true);
-        return;
-      }
+      await calls.changePassword({ current, next });
       setCurrent('');
       setNext('');
       toast('done', words.me.passwordChanged);
@@ -38,11 +29,8 @@ export function PasswordForm() {
         name="current"
         autoComplete="current-password"
         value={current}
-        error={wrong ? words.fields.passwordWrong : form.errors.current}
-        onChange={(event) => {
-          setWrong(false);
-          setCurrent(event.target.value);
-        }}
+        error={form.errors.current}
+        onChange={(event) => setCurrent(event.target.value)}
       />
       <PasswordField
         label={words.me.nextPassword}

@@ -1,5 +1,5 @@
 /** What stays around every screen: the way to all of them, at the side or at the bottom, and what concerns all of them. */
-import type { ReactNode } from 'react';
+import type { MouseEvent, ReactNode } from 'react';
 import { Avatar } from '../controls/avatar.tsx';
 import { Link } from '../controls/link.tsx';
 import { useFeed } from '../feed/feed-provider.tsx';
@@ -19,7 +19,7 @@ export function Shell({ deployment, children }: { readonly deployment: string; r
   const withAside = ['feed', 'posts', 'post', 'person', 'friends', 'requests'].includes(screenAt(path)?.name ?? '');
   return (
     <>
-      <a className="skip" href="#main">
+      <a className="skip" href="#main" onClick={skip}>
         {words.skipToContent}
       </a>
       <div className="shell">
@@ -52,6 +52,12 @@ export function Shell({ deployment, children }: { readonly deployment: string; r
       </div>
     </>
   );
+}
+
+/** The address stays as it is: a place in the history for each skip would be in the way of going back. */
+function skip(event: MouseEvent): void {
+  event.preventDefault();
+  document.querySelector<HTMLElement>('main h1')?.focus();
 }
 
 function MainNavigation() {

@@ -17,7 +17,6 @@ const scrolls = new Map<string, number>();
 
 history.scrollRestoration = 'manual';
 const store = createStore<Place>(placeNow('opening'));
-history.replaceState({ key: store.get().key }, '');
 
 window.addEventListener('popstate', () => {
   scrolls.set(store.get().key, window.scrollY);
@@ -51,5 +50,6 @@ export const scrollOf = (place: Place): number => (place.by === 'history' ? (scr
 function placeNow(by: Place['by']): Place {
   const state = history.state as { key?: unknown } | null;
   const key = typeof state?.key === 'string' ? state.key : nextKey();
+  if (key !== state?.key) history.replaceState({ key }, '');
   return { path: location.pathname, search: location.search, key, by };
 }
