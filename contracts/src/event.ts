@@ -49,6 +49,47 @@ export const eventLogOperations = {
   },
 } as const satisfies Operations;
 
+/** An event that a service could not apply; later ones of its subject wait behind it. */
+export const deadLetter = z.object({
+  producer: z.string(),
+  subject: z.string(),
+  sequence: z.int(),
+  event: cloudEvent,
+  error: z.string().describe('Why it could not be applied the last time'),
+  attempts: z.int(),
+  diedAt: timestamp,
+  parked: z.int().describe('Later events of its subject that wait behind it'),
+});
+export const deadLettersQuery = z.strictObject({
+  producer: z.string().max(100).optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+});
+export const replay = z.strictObject({
+  producer: z.string().min(1).max(100),
+  subject: z.string().min(1).max(100).optional().describe('Only its; all of the producer without it'),
+});
+
+export const deadLetterOperations = {
+  listDeadLetters: {
+    method: 'GET',
+    path: '/internal/dead-letters',
+    summary: 'Events that could not be applied, oldest first',
+    access: 'service',
+    query: deadLettersQuery,
+    answer: { status: 200, schema: z.object({ items: z.array(deadLetter) }) },
+    errors: [],
+  },
+  replayDeadLetters: {
+    method: 'POST',
+    path: '/internal/dead-letters/replay',
+    summary: 'Try them again, in order; those that fail again are dead letters again',
+    access: 'service',
+    body: replay,
+    answer: { status: 202, schema: z.object({ replayed: z.int() }) },
+    errors: [],
+  },
+} as const satisfies Operations;
+
 /** One kind of event: its type, what its subject is, and the schema of its data. */
 export interface EventContract {
   readonly type: string;

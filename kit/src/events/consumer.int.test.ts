@@ -14,6 +14,7 @@ import { EventConsumer } from './consumer.ts';
 import type { EventConsumerOptions } from './consumer.ts';
 import { listDeadLetters } from './dead-letters.ts';
 import type { EventTransport } from './event-transport.ts';
+import { forgetEvents } from './forget-events.ts';
 import { eventMigrations } from './migrations.ts';
 import { batches, eventOf, INSERT, teaEvents } from './tea-consumer.ts';
 import type { Tea } from './tea-consumer.ts';
@@ -193,6 +194,32 @@ describe('an event consumer', () => {
     };
     assert.deepEqual(await consume(transport), ['b 1']);
     await moved.promise;
+  });
+
+  it('builds the projection again from the beginning of the log, while it runs', async () => {
+    const log_ = [[eventOf('a', 1), eventOf('b', 1)], [eventOf('a', 2)], [eventOf('a', 3)]];
+    let hasForgotten = false;
+    const apply: EventConsumerOptions<typeof teaEvents>['apply'] = async (tx, event) => {
+      await tx.query(INSERT, [event.subject, event.sequence]);
+    };
+    const transport: EventTransport = {
+      subscribe: (subscription) =>
+        batches(...log_).subscribe({
+          ...subscription,
+          onEvents: async (batch) => {
+            if (batch.cursor === '3' && !hasForgotten) {
+              hasForgotten = true;
+              await db.transaction(async (tx) => {
+                await forgetEvents(tx, 'tea');
+                await tx.query('TRUNCATE poured');
+              });
+            }
+            await subscription.onEvents(batch);
+          },
+        }),
+    };
+    assert.deepEqual(await consume(transport, { apply }), ['a 1', 'b 1', 'a 2', 'a 3']);
+    assert.ok(hasForgotten);
   });
 
   it('counts what becomes of events, and is behind only while it works at one', async () => {
