@@ -1,3 +1,4 @@
+/** Which posts the feed shows, and in which order, whatever arrives when. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { lineOf, resynced, waitingCount, withArrived, withMore, without, withWaitingShown } from './feed-line.ts';

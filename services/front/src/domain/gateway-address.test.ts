@@ -1,3 +1,4 @@
+/** Where a page finds the gateway. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gatewayFor } from './gateway-address.ts';

@@ -1,3 +1,4 @@
+/** Paths and screens. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { personPath, postPath, returnPath, screenAt } from './screens.ts';

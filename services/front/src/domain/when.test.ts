@@ -1,3 +1,4 @@
+/** Times as they are read, in both languages. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { exactly, monthOf, whenOf } from './when.ts';

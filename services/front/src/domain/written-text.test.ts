@@ -1,3 +1,4 @@
+/** Lengths, mentions and links; that the composer and the service agree. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TEXT_MAX as CONTRACT_TEXT_MAX, writeText } from '@switchyard/contracts/feeds';

@@ -1,3 +1,4 @@
+/** The server as a browser meets it: pages, files, headers, and what is refused. */
 import assert from 'node:assert/strict';
 import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';

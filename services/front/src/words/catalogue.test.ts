@@ -1,3 +1,4 @@
+/** Both languages are whole. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CATALOGUE } from './catalogue.ts';

@@ -8,7 +8,7 @@ import { defineConfig } from 'vite';
 import type { Plugin } from 'vite';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-const out = path.join(here, 'dist/web');
+const out = path.join(here, '../dist/web');
 const KEEP_MS = 7 * 24 * 3_600_000;
 const TEXT = /\.(?:html|js|css|svg)$/;
 
@@ -46,8 +46,7 @@ function compress(): Plugin {
 }
 
 export default defineConfig({
-  root: path.join(here, 'web'),
-  publicDir: path.join(here, 'web/public'),
+  root: here,
   plugins: [react(), keepLastBuilds(), compress()],
   build: {
     outDir: out,
@@ -55,6 +54,6 @@ export default defineConfig({
     target: 'es2023',
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
-    rollupOptions: { input: [path.join(here, 'web/index.html'), path.join(here, 'web/404.html')] },
+    rollupOptions: { input: [path.join(here, 'index.html'), path.join(here, '404.html')] },
   },
 });
