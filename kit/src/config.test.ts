@@ -1,3 +1,4 @@
+/** Proves that configuration reports every fault at once and never a secret. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { z } from 'zod';

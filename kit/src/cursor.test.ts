@@ -1,3 +1,4 @@
+/** Proves that a cursor gives back its key to its own list, and is refused by every other. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { z } from 'zod';

@@ -1,4 +1,6 @@
+/** Proves what errors become on their way to a client, and that README and code agree. */
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { problem } from '@switchyard/contracts/problem';
 import {
@@ -11,6 +13,7 @@ import {
   STATUS_OF,
   Unavailable,
 } from './errors.ts';
+import { undocumentedErrors } from './errors-documented.ts';
 import { refusalOfError } from './http/problems.ts';
 import { enterTrace, runInTrace } from './trace.ts';
 
@@ -54,6 +57,11 @@ describe('errors', () => {
 
   it('have statuses that are those of HTTP', () => {
     for (const { kind } of Object.values(requestErrors)) assert.ok(STATUS_OF[kind] >= 400 && STATUS_OF[kind] < 600);
+  });
+
+  it('of any request are in the README', async () => {
+    const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+    assert.deepEqual(undocumentedErrors(readme, requestErrors), []);
   });
 
   it('tell a client nothing of what they are caused by', () => {

@@ -1,3 +1,4 @@
+/** Proves that ids are UUIDv7 and sort by the order of their making. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { z } from 'zod';

@@ -1,3 +1,4 @@
+/** Proves the order of a stop, and how work in flight is waited for. */
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { describe, it } from 'node:test';

@@ -1,3 +1,4 @@
+/** Proves that documents are whole, that drift is noticed, and that READMEs are held to their codes. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { eventLogOperations } from '@switchyard/contracts/event';

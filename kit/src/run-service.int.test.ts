@@ -1,3 +1,4 @@
+/** Proves how a service starts, drains and stops, as a real process. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';

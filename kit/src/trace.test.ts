@@ -1,3 +1,4 @@
+/** Proves which trace headers are read and that a trace follows its request. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { currentTrace, enterTrace, formatTraceparent, parseTraceparent, runInTrace } from './trace.ts';

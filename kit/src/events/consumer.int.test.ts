@@ -1,3 +1,4 @@
+/** Proves that a consumer applies each event once and in order, whatever comes and whoever is killed. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

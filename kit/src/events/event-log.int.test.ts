@@ -1,3 +1,4 @@
+/** Proves that the log loses, repeats and reorders nothing under concurrent writers. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { cloudEvent } from '@switchyard/contracts/event';

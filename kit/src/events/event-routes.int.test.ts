@@ -1,3 +1,4 @@
+/** Proves what the HTTP routes of events and dead letters answer, and to whom. */
 import assert from 'node:assert/strict';
 import type { Server } from 'node:http';
 import { after, before, describe, it } from 'node:test';

@@ -1,3 +1,4 @@
+/** Runs the contract of event transports against the log over HTTP. */
 import type { Server } from 'node:http';
 import express from 'express';
 import { createLocalJWKSet, exportJWK, generateKeyPair, SignJWT } from 'jose';

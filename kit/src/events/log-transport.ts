@@ -41,6 +41,7 @@ export class LogTransport implements EventTransport {
     try {
       while (!signal.aborted) {
         let page: EventPage;
+        const askedAt = performance.now();
         try {
           page = await this.read(agent, producer, cursor, waitMs, signal);
           failures = 0;
@@ -54,6 +55,9 @@ export class LogTransport implements EventTransport {
         // an empty answer to an empty wait says "caught up", once; after a long poll it says nothing new
         if (page.events.length > 0 || waitMs === 0) await onEvents(page);
         cursor = page.cursor;
+        // a producer that drains ends every wait at once, and is asked again until the registry shows another
+        if (page.events.length === 0 && waitMs > 0 && performance.now() - askedAt < PAUSE_FIRST_MS)
+          await pause(PAUSE_FIRST_MS, undefined, { signal }).catch(() => {});
         waitMs = page.events.length > 0 ? 0 : WAIT_MS;
       }
     } finally {

@@ -1,3 +1,4 @@
+/** Proves how servers listen and close, and which JSON bodies are read. */
 import assert from 'node:assert/strict';
 import { Agent, request } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';

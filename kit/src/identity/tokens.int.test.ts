@@ -1,3 +1,4 @@
+/** Proves which tokens are believed, with keys fetched from a real server. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,3 +1,4 @@
+/** Proves that messages find their service through swaps and failures, with real Nest servers. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';

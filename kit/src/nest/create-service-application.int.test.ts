@@ -1,3 +1,4 @@
+/** Proves what every Nest application here answers, to good requests and bad. */
 import assert from 'node:assert/strict';
 import type { Server } from 'node:http';
 import { connect } from 'node:net';

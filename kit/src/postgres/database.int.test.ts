@@ -1,3 +1,4 @@
+/** Proves what the database wrapper promises, against real PostgreSQL, its crash included. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { createLogger } from '../log.ts';

@@ -1,3 +1,4 @@
+/** Proves that migrations are applied once, together, in order, and when the database comes late. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** Proves what a process that logs writes, and what it hides. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { describe, it } from 'node:test';
