@@ -24,6 +24,8 @@ const at = encodeURIComponent;
 export const session = {
   read: () => call<{ user: SessionUser }>('GET', '/api/session', { sessionCall: true }),
   signIn: (body: SignIn) => call<{ user: SessionUser }>('POST', '/api/session', { body, sessionCall: true }),
+  /** A new access token, which says name and handle as they are now. */
+  refresh: () => call<{ user: SessionUser }>('POST', '/api/session/refresh', { sessionCall: true }),
   signOut: () => call<void>('DELETE', '/api/session', { sessionCall: true }),
   signOutEverywhere: () => call<void>('DELETE', '/api/sessions', { sessionCall: true }),
 };

@@ -2,7 +2,7 @@
 import { useState } from 'react';
 import { faults, useForm } from '../account/form.ts';
 import { BIO_MAX, HANDLE, NAME_MAX } from '../account/rules.ts';
-import { users as calls } from '../api/calls.ts';
+import { session as sessionCalls, users as calls } from '../api/calls.ts';
 import type { OwnUser } from '../api/calls.ts';
 import { AreaField, Field } from '../controls/field.tsx';
 import { useWords } from '../state/preferences.ts';
@@ -31,6 +31,8 @@ export function ProfileForm({ user, onSaved }: { readonly user: OwnUser; readonl
     async () => {
       if (unchanged) return;
       const saved = await calls.update(changes);
+      // Else the session goes by the old name until its token lapses; it does so in any case.
+      await sessionCalls.refresh().catch(() => undefined);
       onSaved(saved);
       renamed({ id: saved.id, handle: saved.handle, name: saved.name });
       toast('done', words.saved);
