@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { runForeground } from './pinned-node.js';
 
 /** An installation with everything needs about this much. */
-const INSTALL_BYTES = 1_200_000_000;
+const INSTALL_BYTES = 800_000_000;
 
 /** Thrown when packages could not be installed; the message says what to do. */
 export class NotInstalled extends Error {}
@@ -49,7 +49,8 @@ export function staleReason(root) {
   for (const [path, entry] of Object.entries(wanted)) {
     if (path === '' || entry.link === true || !path.includes('node_modules/')) continue;
     const own = installed[path];
-    const optional = entry.optional === true || entry.devOptional === true;
+    // npm leaves out what it could not write when that is optional, the pinned Node.js and PostgreSQL too
+    const optional = (entry.optional === true || entry.devOptional === true) && !isForHere(entry);
     if (own === undefined) {
       if (!optional) return `${nameOf(path)} is missing`;
     } else if (own.version !== entry.version || own.integrity !== entry.integrity)
@@ -58,6 +59,16 @@ export function staleReason(root) {
   }
   return null;
 }
+
+/** Made for this platform. One that names none may be a dependency of one that is not. */
+const isForHere = ({ os, cpu, libc }) =>
+  os !== undefined && allows(os, process.platform) && allows(cpu, process.arch) && allows(libc, 'glibc');
+
+/** Lists as in package.json: those that are meant, or with `!` those that are not. */
+const allows = (list, name) =>
+  list === undefined ||
+  list.includes(name) ||
+  (list.some((each) => each.startsWith('!')) && !list.includes(`!${name}`));
 
 const nameOf = (path) => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
 
