@@ -64,11 +64,11 @@ export function staleReason(root) {
 const isForHere = ({ os, cpu, libc }) =>
   os !== undefined && allows(os, process.platform) && allows(cpu, process.arch) && allows(libc, 'glibc');
 
-/** Lists as in package.json: those that are meant, or with `!` those that are not. */
-const allows = (list, name) =>
-  list === undefined ||
-  list.includes(name) ||
-  (list.some((each) => each.startsWith('!')) && !list.includes(`!${name}`));
+/** A name or a list as in package.json: those that are meant, or with `!` those that are not. */
+function allows(written, name) {
+  const names = [written ?? name].flat();
+  return names.includes(name) || (names.some((each) => each.startsWith('!')) && !names.includes(`!${name}`));
+}
 
 const nameOf = (path) => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
 

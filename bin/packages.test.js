@@ -9,7 +9,8 @@ import { staleReason } from './packages.js';
 const root = mkdtempSync(join(tmpdir(), 'switchyard-packages-'));
 after(() => rmSync(root, { recursive: true }));
 
-const here = { os: [process.platform], cpu: [process.arch] };
+/** Some packages write one name instead of a list. */
+const here = { os: process.platform, cpu: [process.arch] };
 const WANTED = {
   '': { name: 'root' },
   kit: { version: '1.0.0' },
