@@ -1,6 +1,7 @@
 /** Puts the gateway together, starts it and stops it in order. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import type { Table } from '@switchyard/contracts/registry';
 import { closeServer, listenOn } from '@switchyard/kit/http/server';
 import { systemClock } from '@switchyard/kit/clock';
@@ -16,6 +17,7 @@ import { CorsPolicy } from './message/cors-policy.ts';
 import { AccessLog } from './observe/access-log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { RoutingTable } from './routing/routing-table.ts';
+import type { OwnAddress } from './routing/upstream-address.ts';
 import { AccessTokens } from './sessions/access-tokens.ts';
 import { EndedPoll } from './sessions/ended-poll.ts';
 import { EndedSessions } from './sessions/ended-sessions.ts';
@@ -58,10 +60,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const cors = new CorsPolicy(environment.CORS_ORIGINS);
   const routing = new RoutingTable(OWN_ROUTES, {
     streams,
-    own: [
-      { host: environment.HOST, port: environment.PORT },
-      { host: '127.0.0.1', port: environment.ADMIN_PORT },
-    ],
+    own: ownAddresses(environment),
     nowMs,
     warn: (facts, message) => log.warn(facts, message),
   });
@@ -148,4 +147,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const adminPort = (admin.address() as AddressInfo).port;
   log.info({ host: environment.HOST, port, adminPort, epoch: routing.epoch }, 'listening');
   return { port, adminPort, stop };
+}
+
+/** Everything that it can be reached at: nothing of it may be an upstream. */
+function ownAddresses(environment: GatewayEnvironment): OwnAddress[] {
+  const { HOST: host, PORT: port, ADMIN_PORT: adminPort } = environment;
+  const isEverywhere = host === '0.0.0.0' || host === '::';
+  const hosts = isEverywhere
+    ? Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address))
+    : [];
+  return [...[host, ...hosts].map((one) => ({ host: one, port })), { host: '127.0.0.1', port: adminPort }];
 }

@@ -14,6 +14,7 @@ const HEAD_MAX_BYTES = 16_384;
 /** From the first byte of a request to the end of its head. */
 const HEAD_TIMEOUT_MS = 15_000;
 const KEEP_ALIVE_MS = 72_000;
+const CONNECTIONS_MAX = 20_000;
 
 const EXCHANGE = Symbol('exchange');
 type Carrier = ServerResponse & { [EXCHANGE]?: Exchange };
@@ -51,6 +52,7 @@ export class FrontDoor {
     });
     // 0: never cut off silently; more than 100 headers are refused by our own stage.
     this.server.maxHeadersCount = 0;
+    this.server.maxConnections = CONNECTIONS_MAX;
     const { way } = this;
     function closed(this: Carrier): void {
       way.close(this[EXCHANGE]!);
@@ -71,7 +73,7 @@ export class FrontDoor {
     );
     this.server.on('connection', (socket: Socket) => {
       this.sockets.add(socket);
-      socket.once('close', () => this.sockets.delete(socket));
+      socket.once('close', () => this.connectionClosed(socket));
     });
   }
 
@@ -142,6 +144,14 @@ export class FrontDoor {
     response.assignSocket(socket);
     response.on('finish', () => socket.destroySoon());
     this.take(request, response, { socket, head }, closed);
+  }
+
+  /** Answers that wait behind another one on their connection (pipelining) are not told by Node that it has closed. */
+  private connectionClosed(socket: Socket): void {
+    this.sockets.delete(socket);
+    const connection = connectionOf(socket);
+    if (connection.running === 0) return;
+    for (const exchange of this.running) if (exchange.connection === connection) this.way.close(exchange);
   }
 
   private readonly onClosed = (exchange: Exchange): void => {

@@ -16,6 +16,8 @@ export class AccessLog {
   private readonly ending: string;
   private lines = '';
   private timer: NodeJS.Timeout | null = null;
+  private writtenMs = 0;
+  private written = '';
 
   constructor(options: AccessLogOptions) {
     this.options = options;
@@ -28,8 +30,8 @@ export class AccessLog {
     if (!this.options.isEnabled) return;
     const { claim } = exchange;
     const level = exchange.status >= 500 ? 'warn' : 'info';
-    let line = `{"level":"${level}","time":"${new Date().toISOString()}","method":"${exchange.method}"`;
-    line += `,"path":${quoted(exchange.path)},"status":${exchange.status},"durationMs":${durationMs.toFixed(2)}`;
+    let line = `{"level":"${level}","time":"${this.timestamp()}","method":"${exchange.method}"`;
+    line += `,"path":${quoted(exchange.path)},"status":${exchange.status},"durationMs":${Math.round(durationMs * 100) / 100}`;
     line += `,"bytesIn":${exchange.bytesIn},"bytesOut":${exchange.bytesOut},"client":"${exchange.connection.address}"`;
     line += `,"requestId":${quoted(exchange.requestId)},"traceId":"${exchange.traceId}"`;
     if (claim !== null)
@@ -40,6 +42,16 @@ export class AccessLog {
     this.lines += line + this.ending;
     if (this.lines.length >= FLUSH_AT_CHARACTERS) this.flush();
     else this.timer ??= setTimeout(() => this.flush(), FLUSH_EVERY_MS).unref();
+  }
+
+  /** Written anew once a millisecond, not once a request. */
+  private timestamp(): string {
+    const nowMs = Date.now();
+    if (nowMs !== this.writtenMs) {
+      this.writtenMs = nowMs;
+      this.written = new Date(nowMs).toISOString();
+    }
+    return this.written;
   }
 
   flush(): void {

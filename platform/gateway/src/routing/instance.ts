@@ -64,7 +64,7 @@ export class Instance {
     if (this.isGone) return;
     this.isGone = true;
     streams.endOfInstance(this.id);
-    void this.poolNow?.close();
+    this.poolNow?.close().catch(() => {});
   }
 
   /** At once; what runs fails. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import type { IncomingMessage, RequestListener } from 'node:http';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -220,6 +220,34 @@ test('a client that goes away takes its request to the service with it', async (
   await arrived.promise;
   request.destroy();
   await wasAborted.promise;
+});
+
+test('answers that wait behind another one are given up too when their client goes', async (t) => {
+  let arrived = 0;
+  let aborted = 0;
+  const allArrived = Promise.withResolvers<void>();
+  const allAborted = Promise.withResolvers<void>();
+  const yard = await startYardWith(t, (_request, response) => {
+    if (++arrived === 3) allArrived.resolve();
+    response.on('close', () => ++aborted === 3 && allAborted.resolve());
+  });
+  const socket = connect(yard.gateway.port, '127.0.0.1');
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(3));
+  await allArrived.promise;
+  socket.destroy();
+  await allAborted.promise;
+  const inFlight = (await (await fetch(`${yard.adminUrl}/in-flight`)).json()) as { deployments: unknown };
+  assert.deepEqual(inFlight.deployments, { 'echo-1': 0 });
+});
+
+test('a service that dies while a body is sent to it is a 502, and nothing more', async (t) => {
+  const port = await startRawUpstream(t, (socket) => socket.resetAndDestroy());
+  const yard = await yardOf(t, { a: port });
+  for (let nth = 0; nth < 5; nth += 1) {
+    const answer = await fetch(yard.url, { method: 'POST', body: Buffer.alloc(2_000_000) });
+    assert.equal(answer.status, 502);
+  }
+  assert.equal((await fetch(`${yard.url}/-/live`)).status, 200);
 });
 
 test('an answer that the service breaks off is never a short one that looks whole', async (t) => {

@@ -21,6 +21,8 @@ export class RequestBody extends Readable {
     super({ highWaterMark: 65_536 });
     this.request = request;
     this.watcher = watcher;
+    // Whoever sends it hears of errors by its own listener; one that comes after that must not end the process.
+    this.on('error', ignore);
   }
 
   override _read(): void {

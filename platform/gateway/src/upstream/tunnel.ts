@@ -22,6 +22,8 @@ const CLOSE_CODES: Readonly<Record<StreamEnd, number>> = {
   'instance-left': 1012,
   'gateway-stops': 1012,
 };
+/** Longest silence of a service that declined. WebSockets may be silent for ever. */
+const SILENCE_MS = 300_000;
 /** How long the closing handshake may take before both sides are cut. */
 const CLOSING_MS = 2_000;
 
@@ -77,6 +79,7 @@ export class Tunnel implements Watched, OpenStream, Runner {
       setHost: false,
     });
     this.outgoing = outgoing;
+    outgoing.setTimeout(SILENCE_MS, () => outgoing.destroy());
     outgoing.on('socket', (socket) => socket.once('connect', () => (this.wasSent = true)));
     outgoing.on('error', () => this.broken(outgoing));
     outgoing.on('response', (answer) => this.declined(answer));
@@ -119,6 +122,7 @@ export class Tunnel implements Watched, OpenStream, Runner {
     const { exchange, around, client } = this;
     this.isOpen = true;
     this.service = service;
+    this.outgoing?.setTimeout(0);
     this.settle(false);
     exchange.status = 101;
     const { headers } = outgoingAnswer(exchange, 101, answer.rawHeaders, around.cors);
