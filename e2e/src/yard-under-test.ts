@@ -1,7 +1,7 @@
 /** A whole yard of its own for a test: this repository's services, in a temporary folder, on free ports. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -214,17 +214,15 @@ export function run(
 
 /** Pids of every process whose command line or working directory lies below `folder`. Linux. */
 export async function processesBelow(folder: string): Promise<number[]> {
-  const { stdout } = await run(
-    'sh',
-    [
-      '-c',
-      `for p in /proc/[0-9]*; do if readlink "$p/cwd" 2>/dev/null | grep -qF "$0" || tr '\\0' ' ' <"$p/cmdline" 2>/dev/null | grep -qF "$0"; then echo "\${p#/proc/}"; fi; done`,
-      folder,
-    ],
-    '/',
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const isBelow = await Promise.all(
+    pids.map(async (pid) => {
+      const [cwd, words] = await Promise.all([
+        readlink(`/proc/${pid}/cwd`),
+        readFile(`/proc/${pid}/cmdline`, 'utf8'),
+      ]).catch(() => ['', '']);
+      return cwd.startsWith(folder) || words.includes(folder);
+    }),
   );
-  return stdout
-    .split('\n')
-    .filter((line) => line !== '')
-    .map(Number);
+  return pids.filter((_, index) => isBelow[index]).map(Number);
 }

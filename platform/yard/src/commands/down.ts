@@ -1,10 +1,18 @@
 /** `yard down`: stop everything, with the supervisor that runs it or, without one, what the records say. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { EXIT } from '../command.ts';
 import type { Command, Invocation } from '../command.ts';
 import { askSupervisor } from '../control/control-client.ts';
+import { readSupervisorFile } from '../control/socket-place.ts';
+import { isAlive } from '../runtime/processes.ts';
+import type { ProcessIdentity } from '../runtime/processes.ts';
 import { stopWithoutSupervisor } from '../supervisor/stop-without-supervisor.ts';
 import { findYard } from '../yard-folder.ts';
 import type { YardFolder } from '../yard-folder.ts';
+
+/** After its last answer a supervisor has only its own process to end. */
+const SUPERVISOR_END_MS = 5_000;
+const SUPERVISOR_POLL_MS = 20;
 
 export const downCommand: Command = {
   name: 'down',
@@ -32,6 +40,7 @@ async function stopBySupervisor({ stdout, stderr, values }: Invocation, folder: 
   };
   process.on('SIGINT', hasten);
   try {
+    const supervisor = await readSupervisorFile(folder);
     const answer = await askSupervisor(folder, { do: 'down', hasten: values['now'] === true }, (event) => {
       if (event.kind === 'fault') stderr.write(`${event.part}: ${event.message}\n`);
       if (event.kind !== 'phase' || event.phase !== 'stopped' || told.has(event.part)) return;
@@ -39,9 +48,16 @@ async function stopBySupervisor({ stdout, stderr, values }: Invocation, folder: 
       stdout.write(`${event.part} has stopped\n`);
     });
     if (answer === null) return false;
+    if (supervisor !== null) await ended(supervisor);
     stdout.write('everything has stopped\n');
     return true;
   } finally {
     process.off('SIGINT', hasten);
   }
+}
+
+/** Whoever types `yard down` finds no process of the yard afterwards, the supervisor's own included. */
+async function ended(supervisor: ProcessIdentity): Promise<void> {
+  for (let waitedMs = 0; isAlive(supervisor) && waitedMs < SUPERVISOR_END_MS; waitedMs += SUPERVISOR_POLL_MS)
+    await pause(SUPERVISOR_POLL_MS);
 }
