@@ -10,44 +10,47 @@ import type { Plugin } from 'vite';
 const here = path.dirname(fileURLToPath(import.meta.url));
 const out = path.join(here, '../dist/web');
 const KEEP_MS = 7 * 24 * 3_600_000;
+/** Scripts and styles together: about ten builds. */
+const KEPT_MAX = 20;
 const TEXT = /\.(?:html|js|css|svg)$/;
 
-/** Files of earlier builds stay for a week, so that a page which was opened before a swap still gets its scripts. */
-function keepLastBuilds(): Plugin {
+/** The files of earlier builds stay for a while, so that a page which was opened before a swap still gets its script; everything is compressed here, so that the server never does. */
+function keepAndCompress(): Plugin {
   return {
-    name: 'keep-last-builds',
+    name: 'keep-and-compress',
     apply: 'build',
     async closeBundle() {
-      const assets = path.join(out, 'assets');
-      for (const name of await readdir(assets)) {
-        const file = path.join(assets, name);
-        if (Date.now() - (await stat(file)).mtimeMs > KEEP_MS) await rm(file, { force: true });
+      await forgetOldBuilds(path.join(out, 'assets'));
+      for (const entry of await readdir(out, { recursive: true, withFileTypes: true })) {
+        if (entry.isFile() && TEXT.test(entry.name)) await compress(path.join(entry.parentPath, entry.name));
       }
     },
   };
 }
 
-/** Writes `file.br` and `file.gz` beside each text file, so that the server never compresses. */
-function compress(): Plugin {
-  return {
-    name: 'compress',
-    apply: 'build',
-    async closeBundle() {
-      for (const entry of await readdir(out, { recursive: true, withFileTypes: true })) {
-        if (!entry.isFile() || !TEXT.test(entry.name)) continue;
-        const file = path.join(entry.parentPath, entry.name);
-        const body = await readFile(file);
-        if (body.length < 1_000) continue;
-        await writeFile(`${file}.gz`, gzipSync(body, { level: 9 }));
-        await writeFile(`${file}.br`, brotliCompressSync(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }));
-      }
-    },
-  };
+async function forgetOldBuilds(assets: string): Promise<void> {
+  const names = (await readdir(assets)).filter((name) => TEXT.test(name));
+  const files = await Promise.all(
+    names.map(async (name) => ({ name, writtenMs: (await stat(path.join(assets, name))).mtimeMs })),
+  );
+  files.sort((a, b) => b.writtenMs - a.writtenMs);
+  for (const [index, { name, writtenMs }] of files.entries()) {
+    if (index < KEPT_MAX && Date.now() - writtenMs < KEEP_MS) continue;
+    for (const suffix of ['', '.gz', '.br']) await rm(path.join(assets, name + suffix), { force: true });
+  }
+}
+
+/** Writes `file.br` and `file.gz` beside a file for which that is worth it. */
+async function compress(file: string): Promise<void> {
+  const body = await readFile(file);
+  if (body.length < 1_000) return;
+  await writeFile(`${file}.gz`, gzipSync(body, { level: 9 }));
+  await writeFile(`${file}.br`, brotliCompressSync(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }));
 }
 
 export default defineConfig({
   root: here,
-  plugins: [react(), keepLastBuilds(), compress()],
+  plugins: [react(), keepAndCompress()],
   build: {
     outDir: out,
     emptyOutDir: false,
