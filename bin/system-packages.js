@@ -8,7 +8,7 @@ const NEEDS = [
   {
     name: 'Chromium',
     debian: 'chromium',
-    variable: 'CHROMIUM_PATH',
+    variable: 'CHROMIUM',
     programs: ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'],
     places: [
       '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
@@ -19,7 +19,7 @@ const NEEDS = [
   {
     name: 'Python 3',
     debian: 'python3',
-    variable: 'PYTHON_PATH',
+    variable: 'PYTHON',
     programs: ['python3'],
     places: [],
     brew: 'brew install python3',

@@ -84,11 +84,11 @@ export async function examineInstances(
       pids,
     };
   }
-  const stale = lstatSync(folder.socket, { throwIfNoEntry: false }) !== undefined;
+  const stale = lstatSync(folder.supervisorFile, { throwIfNoEntry: false }) !== undefined;
   return {
     findings: [
       stale
-        ? note('supervisor', 'is not running and left its socket behind', 'nothing to do: the next yard up replaces it')
+        ? note('supervisor', 'was killed, and nothing of it runs', 'nothing to do: the next yard up begins anew')
         : well('supervisor', 'not running, and nothing is left of it'),
     ],
     pids,
