@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Grant } from './sessions/access-tokens.ts';
 import type { Claim } from './routing/claim.ts';
-import type { CompiledRoute } from './routing/route-index.ts';
+import type { CompiledRoute } from './routing/route-finder.ts';
 import type { ClientConnection } from './http/client-connection.ts';
 
 const NONE: readonly string[] = [];

@@ -38,7 +38,8 @@ export function answerOwn(exchange: Exchange, around: Forwarding): void {
   exchange.runner = {
     responseClosed: () => {
       around.deadlines.remove(watched);
-      exchange.status = response.statusCode;
+      exchange.status = response.writableFinished ? response.statusCode : 499;
+      exchange.bytesOut ||= Number(response.getHeader('content-length') ?? 0);
     },
   };
   if (exchange.expectsContinue) response.writeContinue();

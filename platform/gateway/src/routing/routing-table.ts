@@ -1,14 +1,14 @@
 /** What the gateway routes by: the registry's table turned into services, instances and an index of routes, anew with each change. */
 import type { Table } from '@switchyard/contracts/registry';
 import type { RoutePolicy } from '@switchyard/contracts/route';
-import { RouteIndex } from './route-index.ts';
-import type { CompiledRoute } from './route-index.ts';
+import { RouteFinder } from './route-finder.ts';
+import type { CompiledRoute } from './route-finder.ts';
 import { Service } from './service.ts';
 import type { ServiceSurroundings } from './service.ts';
 
 export class RoutingTable {
   readonly services = new Map<string, Service>();
-  private index: RouteIndex;
+  private index: RouteFinder;
   private epochNow: number | null = null;
   private readyNow = false;
   private readonly own: readonly CompiledRoute[];
@@ -18,7 +18,7 @@ export class RoutingTable {
   constructor(own: readonly RoutePolicy[], around: ServiceSurroundings) {
     this.own = own.map((policy) => ({ policy, service: null }));
     this.around = around;
-    this.index = new RouteIndex(this.own);
+    this.index = new RouteFinder(this.own);
   }
 
   /** The epoch it routes by; null before the first table. */
@@ -56,7 +56,7 @@ export class RoutingTable {
       if (service === undefined) this.services.set(name, (service = new Service(name, this.around)));
       service.take(entry);
     }
-    this.index = new RouteIndex([...this.own, ...this.routesOf(table)]);
+    this.index = new RouteFinder([...this.own, ...this.routesOf(table)]);
     this.epochNow = table.epoch;
     this.readyNow ||= this.hasAllDeclared(table);
   }

@@ -7,15 +7,15 @@ import { OpenStreams } from '../upstream/open-streams.ts';
 import { Claim, claimInstance } from './claim.ts';
 import { Instance } from './instance.ts';
 import { FAILURE_COUNTS_AS_MS, Latency } from './latency.ts';
-import { RouteIndex } from './route-index.ts';
+import { RouteFinder } from './route-finder.ts';
 import { RoutingTable } from './routing-table.ts';
 import { isAllowedAddress, refusedAddress } from './upstream-address.ts';
 
 const at = (path: string) => ({ policy: route.parse(path), service: null });
-const found = (index: RouteIndex, path: string): string | undefined => index.find(path)?.policy.path;
+const found = (index: RouteFinder, path: string): string | undefined => index.find(path)?.policy.path;
 
 test('the longest prefix wins, on segment borders only', () => {
-  const index = new RouteIndex([at('/'), at('/api'), at('/api/users'), at('/api/users/me/photos')]);
+  const index = new RouteFinder([at('/'), at('/api'), at('/api/users'), at('/api/users/me/photos')]);
   for (const [path, expected] of [
     ['/', '/'],
     ['/x', '/'],
@@ -30,7 +30,7 @@ test('the longest prefix wins, on segment borders only', () => {
     ['/api/users/me/photosx', '/api/users'],
   ] as const)
     assert.equal(found(index, path), expected, path);
-  assert.equal(found(new RouteIndex([at('/a')]), '/b'), undefined);
+  assert.equal(found(new RouteFinder([at('/a')]), '/b'), undefined);
 });
 
 const surroundings = (own: { host: string; port: number }[] = []) => {

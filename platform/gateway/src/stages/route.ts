@@ -1,7 +1,7 @@
 /** Finds the route: longest prefix over the routes of live deployments, in the local table. */
 import { refuse } from '@switchyard/kit/errors';
 import { errors } from '../errors.ts';
-import type { CompiledRoute } from '../routing/route-index.ts';
+import type { CompiledRoute } from '../routing/route-finder.ts';
 import type { Stage } from '../way.ts';
 
 export interface Routing {

@@ -8,7 +8,7 @@ export interface CompiledRoute {
   readonly service: Service | null;
 }
 
-export class RouteIndex {
+export class RouteFinder {
   private readonly byPrefix: ReadonlyMap<string, CompiledRoute>;
   private readonly root: CompiledRoute | null;
   /** Segments of the longest prefix: deeper slashes of a path need not be looked at. */
