@@ -1,5 +1,5 @@
 /** `yard init`: write a first switchyard.yaml. */
-import { existsSync, lstatSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -29,10 +29,21 @@ export const initCommand: Command = {
     stdout.write(`${colours.green('wrote')} ${YARD_FILE}\n`);
     for (const { name, because } of services) stdout.write(`  ${name}: found by ${because}\n`);
     if (services.length === 0) stdout.write('  no program was recognised here; it holds an example that runs\n');
+    if (existsSync(join(cwd, '.git')) && !isIgnored(cwd)) {
+      stdout.write(`Put ${colours.bold('.yard/')} into .gitignore: it will hold data, keys and passwords.\n`);
+    }
     stdout.write('Next: read it, then yard check and yard up.\n');
     return EXIT.done;
   },
 };
+
+function isIgnored(cwd: string): boolean {
+  try {
+    return /^\/?\.yard\/?\s*$/m.test(readFileSync(join(cwd, '.gitignore'), 'utf8'));
+  } catch {
+    return false;
+  }
+}
 
 const alreadyThere = (): CommandFailed =>
   new CommandFailed(`there is a ${YARD_FILE} here already`, {
