@@ -160,6 +160,7 @@ export interface TestFeeds {
   readonly listener: AssembledFeeds['listener'];
   readonly users: TestUsers;
   readonly keys: TestKeys;
+  readonly jwksUrl: string;
   readonly url: string;
   /** Somebody of whom no event has told. */
   stranger(handle?: string): TestPerson;
@@ -243,6 +244,7 @@ export async function startTestFeeds(): Promise<TestFeeds> {
     listener: assembled.listener,
     users,
     keys,
+    jwksUrl,
     url,
     ask,
     stranger: somebody,
