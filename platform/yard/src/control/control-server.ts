@@ -2,6 +2,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { readJsonLines, writeJsonLine } from './json-lines.ts';
 import { CONNECTIONS_MAX, controlRequest, PROTOCOL_VERSION } from './protocol.ts';
 import type { ControlAnswer, ControlRequest } from './protocol.ts';
@@ -18,11 +19,13 @@ export type Answerer = (
 
 /** A connection that asks nothing is closed after this time. */
 const IDLE_MS = 10_000;
+const LAST_ANSWERS_MS = 2_000;
 
 export class ControlServer {
   private readonly server: Server;
   private readonly path: string;
   private readonly sockets = new Set<Socket>();
+  private readonly answering = new Set<Promise<void>>();
 
   constructor(path: string, answerer: Answerer) {
     this.path = path;
@@ -44,10 +47,12 @@ export class ControlServer {
     const closed = new Promise<void>((resolve) => {
       this.server.close(() => resolve());
     });
+    // Who asked for the end wants to hear of it.
+    await Promise.race([Promise.all(this.answering), pause(LAST_ANSWERS_MS)]);
     for (const socket of this.sockets) socket.destroySoon();
     const cut = setTimeout(() => {
       for (const socket of this.sockets) socket.destroy();
-    }, 500);
+    }, LAST_ANSWERS_MS);
     await closed;
     clearTimeout(cut);
     rmSync(this.path, { force: true });
@@ -67,7 +72,9 @@ export class ControlServer {
       if (isAsked) return;
       isAsked = true;
       socket.setTimeout(0);
-      void this.answer(socket, value, answerer, gone.signal);
+      const answering = this.answer(socket, value, answerer, gone.signal);
+      this.answering.add(answering);
+      void answering.finally(() => this.answering.delete(answering));
     });
   }
 

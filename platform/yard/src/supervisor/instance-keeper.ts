@@ -91,6 +91,7 @@ export class InstanceKeeper {
     this.hastener = new AbortController();
     this.waker = new AbortController();
     this.failures = 0;
+    this.move('wait', '');
     this.running = this.keep(found);
   }
 

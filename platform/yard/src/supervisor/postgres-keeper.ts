@@ -110,7 +110,7 @@ export class PostgresKeeper {
     const secrets = await PostgresSecrets.open(folder.keys);
     let adminUrl = externalUrl;
     if (adminUrl === undefined) {
-      if (this.embedded === null) this.move('prepare', 'PostgreSQL');
+      if (this.embedded === null) this.move('prepare', 'setting up PostgreSQL');
       this.embedded ??= await this.install(secrets);
       this.move('start', '');
       this.server = await this.embedded.start(stopping);

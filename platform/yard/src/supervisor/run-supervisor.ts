@@ -51,6 +51,7 @@ export async function runSupervisor(options: RunOptions): Promise<void> {
     options.onStopping(isStopping);
     stop(isStopping).catch(() => undefined);
   };
+  // Kept to the end of the process: a Ctrl-C that comes late must not cut the last steps short.
   for (const signal of SIGNALS) process.on(signal, onSignal);
   const server = new ControlServer(socketPlace(folder, open.id), (request, answer, gone) =>
     answerRequest(supervisor, stop, { request, answer, gone }),
@@ -63,7 +64,6 @@ export async function runSupervisor(options: RunOptions): Promise<void> {
   } finally {
     await server.close();
     await rm(folder.supervisorFile, { force: true });
-    for (const signal of SIGNALS) process.off(signal, onSignal);
     open.lock.release();
   }
 }

@@ -114,7 +114,8 @@ export class Supervisor {
 
   /** Resolves when everything is ready, or what is not has failed its first start. Answers the names of the failed. */
   async settled(signal: AbortSignal): Promise<readonly string[]> {
-    await this.changes.until(() => this.isReadyNow || this.failed() !== null, signal);
+    const either = AbortSignal.any([signal, this.ending.signal]);
+    await this.changes.until(() => this.isReadyNow || this.failed() !== null, either);
     return this.isReadyNow ? [] : (this.failed() ?? []);
   }
 
@@ -203,9 +204,17 @@ export class Supervisor {
     if (postgres !== null && postgres.hasBeenTried && postgres.phase !== 'ready') failing.unshift('postgres');
     if (failing.length === 0) return null;
     const isAtRest = this.parts.every(
-      (part) => part.state === 'ready' || part.state === 'waiting' || failing.includes(part.name),
+      (part) => part.state === 'ready' || failing.includes(part.name) || this.isBlocked(part.name, failing),
     );
     return isAtRest ? failing : null;
+  }
+
+  /** Whether it waits, directly or not, for something that has failed. */
+  private isBlocked(name: string, failing: readonly string[], seen: readonly string[] = []): boolean {
+    if (name === this.registry.name || seen.includes(name)) return false;
+    const { needs = [], postgres } = this.open.yard.services[name] ?? {};
+    const waitsFor = [this.registry.name, ...needs, ...(postgres === undefined ? [] : ['postgres'])];
+    return waitsFor.some((other) => failing.includes(other) || this.isBlocked(other, failing, [...seen, name]));
   }
 
   private partNamed(name: string): PartKeeper {
@@ -263,7 +272,7 @@ export class Supervisor {
   }
 
   private async stopAll(hasten: boolean): Promise<void> {
-    this.ending.abort(new Error('stopping'));
+    this.ending.abort(new Error('the yard is being stopped'));
     this.isHastened = hasten;
     // The door first, so that nobody meets a service that has gone; it answers what it has begun.
     await this.close(this.gateway);

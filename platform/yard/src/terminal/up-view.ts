@@ -76,6 +76,7 @@ class PlainView implements UpView {
     if (event.kind === 'fault') for (const line of faultLines(event, this.colours)) this.line(line);
     else if (event.kind === 'ready') for (const line of readyLines(event, this.colours)) this.line(line);
     else if (event.kind === 'note') this.line(`${event.part.padEnd(this.width)}  ${event.message}`);
+    else if (event.phase === 'waiting' && event.detail === '') return;
     else if (event.phase !== 'pausing' && event.phase !== 'stopping') {
       const text = phaseText(event, this.colours);
       // Each instance of a service comes by the same ways; one line says it.
