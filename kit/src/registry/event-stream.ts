@@ -12,7 +12,7 @@ export interface ServerSentEvent {
 const EVENT_MAX_CHARACTERS = 67_108_864;
 
 /**
- * Feed it chunks as they arrive; `onEvent` gets each event once its blank line is read. Comments only prove that somebody is there.
+ * Give it chunks as they arrive; `onEvent` gets each event once its blank line is read. Comments only prove that somebody is there.
  *
  * @throws RangeError from `push` when an event grows beyond its bound
  */

@@ -83,8 +83,7 @@ test('a second deployment of it takes its place when the first has no instance l
   await register('b-1', blog('blog-1'));
   await register('b-2', blog('blog-2'));
   assert.equal(read().services['blog']?.live, 'blog-1');
-  registry.deregister('b-1', anybody);
-  await clock.advance(0);
+  await registry.deregister('b-1', anybody);
   assert.equal(read().services['blog']?.live, 'blog-2');
   await clock.advance(2_000);
   assert.deepEqual(read().services, {});
@@ -125,8 +124,7 @@ test('a service that could not be forgotten for a full disk is forgotten later',
   const { register, read, disk, clock, registry } = await setUp();
   await register('b-1', blog());
   disk.isFull = true;
-  registry.deregister('b-1', anybody);
-  await clock.advance(0);
+  await registry.deregister('b-1', anybody);
   assert.deepEqual(Object.keys(read().services), ['blog']);
   disk.isFull = false;
   await clock.advance(5_000);
@@ -151,10 +149,10 @@ test('who may not register an instance of a declared service may neither renew n
   await register('u-1', { service: 'users', port: 1 }, service('users'));
   for (const caller of [anybody, stranger, service('feeds')]) {
     assert.ok(isRefusal(registry.renew('u-1', caller)));
-    assert.ok(isRefusal(registry.deregister('u-1', caller)));
+    assert.ok(isRefusal(await registry.deregister('u-1', caller)));
   }
   assert.ok(!isRefusal(registry.renew('u-1', service('users'))));
-  assert.equal(registry.deregister('u-1', operator), null);
+  assert.equal(await registry.deregister('u-1', operator), null);
 });
 
 test('from another machine, nobody writes without a token', async () => {
@@ -314,7 +312,7 @@ test('an instance that was removed while it was asked does not come back by its 
     noted: [users],
     answers: { 'u-1': answer.promise },
   });
-  assert.equal(registry.deregister('u-1', service('users')), null);
+  assert.equal(await registry.deregister('u-1', service('users')), null);
   answer.resolve('well');
   await clock.advance(100);
   assert.equal(registry.table.instanceCount, 0);

@@ -163,7 +163,8 @@ export class Registry {
     return { isNew: false, leaseMs: this.leases.renew(id) ?? 0, revision: this.table.revision };
   }
 
-  deregister(id: string, caller: Caller): Refusal | null {
+  /** Removes an instance; when it resolves, what follows from that (another deployment is live, or the service is gone) has happened. */
+  async deregister(id: string, caller: Caller): Promise<Refusal | null> {
     const service = this.table.instance(id)?.service ?? this.restored.serviceOf(id);
     if (service === undefined) return refuse(registryErrors.INSTANCE_UNKNOWN, { detail: `There is no ${id}` });
     const refusal = this.refusalToChange(service, caller);
@@ -171,7 +172,8 @@ export class Registry {
     this.leases.drop(id);
     this.restored.forget(id);
     this.recovery.gone(id);
-    this.remove(id);
+    this.table.remove(id);
+    await this.follow(service);
     return null;
   }
 
@@ -194,8 +196,8 @@ export class Registry {
       () => this.makeRoom(before, declarations.services),
     );
     if (isRefusal(result)) return result;
-    for (const service of this.table.allServices()) this.follow(service.name);
-    return { epoch: result.epoch };
+    await Promise.all(Array.from(this.table.allServices(), ({ name }) => this.follow(name)));
+    return { epoch: this.live.state.epoch };
   }
 
   acknowledge(watcher: string, acknowledgement: Acknowledgement, caller: Caller): Refusal | null {
@@ -263,17 +265,13 @@ export class Registry {
     this.table.put(id, registration);
     this.leases.putAnswering(targetOf(id, registration), registration.leaseMs);
     this.recovery.arrived(id, registration);
-    this.follow(registration.service);
+    void this.follow(registration.service);
   }
 
   private evicted(id: string, reason: EvictionReason): void {
     this.options.onEvicted?.(reason);
-    this.remove(id);
-  }
-
-  private remove(id: string): void {
     const instance = this.table.remove(id);
-    if (instance !== undefined) this.follow(instance.service);
+    if (instance !== undefined) void this.follow(instance.service);
   }
 
   /** Removes instances that have no place beside the new declarations: of names that change hands, and on routes that are now declared. */
@@ -293,22 +291,22 @@ export class Registry {
     }
   }
 
-  /** For a service that no yard file declares, what is live follows its instances. */
-  private follow(service: string): void {
+  /** For a service that no yard file declares, what is live follows its instances. What cannot be saved now is tried again later. */
+  private async follow(service: string): Promise<void> {
     if (!this.recovery.isOver || followed(this.live.state, this.table, service) === this.live.state) return;
-    this.live
-      .change((state) => followed(state, this.table, service))
-      .catch((error: unknown) => {
-        if (!(error instanceof RefusedRequest)) throw error;
-        this.options.clock.after(SAVE_AGAIN_MS, () => this.follow(service));
-      });
+    try {
+      await this.live.change((state) => followed(state, this.table, service));
+    } catch (error) {
+      if (!(error instanceof RefusedRequest)) throw error;
+      this.options.clock.after(SAVE_AGAIN_MS, () => void this.follow(service));
+    }
   }
 
   private recovered(how: 'complete' | 'timed out'): void {
     const { log } = this.options;
     if (how === 'complete') log.info({ instances: this.table.instanceCount }, 'recovered');
     else log.warn({ missing: this.recovery.missing }, 'recovered without some of the instances that were there');
-    for (const service of this.table.allServices()) this.follow(service.name);
+    for (const service of this.table.allServices()) void this.follow(service.name);
     this.changed();
   }
 

@@ -65,7 +65,7 @@ export function createApp(options: AppOptions): Express {
     answerJson(response, 200, JSON.stringify({ id, leaseMs, revision }));
   });
   app.delete('/v1/instances/:id', async (request, response) => {
-    accepted(registry.deregister(idOf(request), await callerOf(request, credentials)));
+    accepted(await registry.deregister(idOf(request), await callerOf(request, credentials)));
     response.status(204).end();
   });
   app.put('/v1/watchers/:id/ack', instanceBody, async (request, response) => {
