@@ -25,11 +25,12 @@ async function setUp(
     state?: LiveState;
     noted?: NotedInstance[] | null;
     answers?: Record<string, ProbeOutcome | Promise<ProbeOutcome>>;
+    isDiskFull?: boolean;
   } = {},
   limits: { maxInstances?: number; maxServices?: number } = {},
 ) {
   const clock = new FakeClock();
-  const disk = { isFull: false, state: before.state ?? emptyState };
+  const disk = { isFull: before.isDiskFull ?? false, state: before.state ?? emptyState };
   const answers = new Map(Object.entries(before.answers ?? {}));
   const registry = new Registry({
     state: disk.state,
@@ -69,6 +70,15 @@ const blog = (deployment?: string): RegistrationInput => ({
   leaseMs: 1_000,
   ...(deployment === undefined ? {} : { deployment }),
 });
+
+const saved = (live: Record<string, string>, declared: string[] = []): LiveState => ({
+  ...emptyState,
+  epoch: 9,
+  revisionCeiling: 5_000_000,
+  declared: Object.fromEntries(declared.map((name) => [name, { routes: [] }])),
+  live: Object.fromEntries(Object.entries(live).map(([name, id]) => [name, { live: id, standby: null, split: null }])),
+});
+const codeOf = (registry: Registry, what: 'table' | 'watchers') => registry.refusalToRead(what)?.error.code;
 
 test('a service that no yard file declares goes live with its first instance, in an epoch that is saved', async () => {
   const { register, read, disk } = await setUp();
@@ -129,6 +139,18 @@ test('a service that could not be forgotten for a full disk is forgotten later',
   disk.isFull = false;
   await clock.advance(5_000);
   assert.deepEqual(read().services, {});
+});
+
+test('with a full disk it starts all the same, and tells what is live as it was saved', async () => {
+  const { registry, register, read, disk } = await setUp({
+    state: saved({ users: 'users-7' }, ['users']),
+    isDiskFull: true,
+  });
+  assert.equal(await register('u-1', { service: 'users', deployment: 'users-7', port: 1 }, operator), 'registered');
+  assert.equal(codeOf(registry, 'table'), undefined);
+  assert.deepEqual([read().epoch, read().services['users']?.live], [9, 'users-7']);
+  disk.isFull = false;
+  assert.equal(await register('b-1', blog()), 'registered');
 });
 
 test('declared names and routes are not to be taken', async () => {
@@ -223,20 +245,11 @@ test('there are no more instances and services than allowed; those that are ther
 
 // After a restart
 
-const saved = (live: Record<string, string>, declared: string[] = []): LiveState => ({
-  ...emptyState,
-  epoch: 9,
-  revisionCeiling: 5_000_000,
-  declared: Object.fromEntries(declared.map((name) => [name, { routes: [] }])),
-  live: Object.fromEntries(Object.entries(live).map(([name, id]) => [name, { live: id, standby: null, split: null }])),
-});
 const noted = (id: string, input: RegistrationInput): NotedInstance => ({
   id,
   registration: registration.parse(input),
 });
 const users = noted('u-1', { service: 'users', deployment: 'users-7', port: 3010, leaseMs: 6_000 });
-const codeOf = (registry: Registry, what: 'table' | 'watchers') => registry.refusalToRead(what)?.error.code;
-
 test('nothing was live: there is nothing to recover', async () => {
   const { registry } = await setUp({ state: saved({}, ['users']) });
   assert.equal(codeOf(registry, 'table'), undefined);

@@ -85,7 +85,12 @@ export class Registry {
       firstRevision: firstRevision(state, options.wallClockMs()),
       onChange: () => this.changed(),
     });
-    this.streams = new WatchStreams({ table: this.table, clock, maxStreams: limits.maxWatchers });
+    this.streams = new WatchStreams({
+      table: this.table,
+      clock,
+      maxStreams: limits.maxWatchers,
+      canResume: () => this.live.state.sequence > state.sequence,
+    });
     this.watchers = new Watchers(clock, limits.maxWatchers);
     this.leases = new Leases({
       clock,
@@ -113,9 +118,14 @@ export class Registry {
     this.restored = new RestoredInstances(options.probe, (instance, isThere) => this.restore(instance, isThere));
   }
 
-  /** Reserves revisions, which also proves that the state can be written, and asks the instances of before whether they are there. @throws RefusedRequest */
+  /** Reserves revisions, which also proves that the state can be written, and asks the instances of before whether they are there. */
   async start(): Promise<void> {
-    await this.live.change((state) => ({ ...state }));
+    try {
+      await this.live.change((state) => ({ ...state }));
+    } catch (error) {
+      if (!(error instanceof RefusedRequest)) throw error;
+      this.options.log.error('started, but nothing can change and no watch resume until the state can be saved');
+    }
     this.restored.ask((this.options.noted ?? []).filter(({ id }) => this.table.instance(id) === undefined));
     if (!this.recovery.isOver) this.options.log.info({ missing: this.recovery.missing }, 'recovering');
   }

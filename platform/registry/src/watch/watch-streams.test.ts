@@ -36,9 +36,10 @@ class Recorded implements WatchStream {
 
 function setUp() {
   const clock = new FakeClock();
+  const isReserved = { now: true };
   let onChange = (): void => {};
   const table = new RoutingTable({ firstRevision: 100, onChange: () => onChange() });
-  const streams = new WatchStreams({ table, clock, maxStreams: 3 });
+  const streams = new WatchStreams({ table, clock, maxStreams: 3, canResume: () => isReserved.now });
   onChange = () => streams.changed();
   const put = (service: string, padding = ''): void => {
     table.put(
@@ -55,7 +56,7 @@ function setUp() {
     streams.open(stream, lastEventId);
     return stream;
   };
-  return { clock, table, streams, put, open };
+  return { clock, table, streams, put, open, isReserved };
 }
 const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -102,6 +103,17 @@ test('who was away for too long, or comes from another time, is told to begin an
     );
     streams.stop();
   }
+});
+
+test('while revisions are not reserved nobody resumes', () => {
+  const { put, open, streams, isReserved } = setUp();
+  put('users');
+  isReserved.now = false;
+  assert.deepEqual(
+    open('101').events.map(({ type }) => type),
+    ['resync', 'table'],
+  );
+  streams.stop();
 });
 
 test('a watch that opens in the middle of a tick gets each change once', async () => {

@@ -19,6 +19,8 @@ export interface WatchStreamsOptions {
   readonly table: RoutingTable;
   readonly clock: Clock;
   readonly maxStreams: number;
+  /** False while this process's revisions are not reserved: an id could then be another process's. */
+  readonly canResume: () => boolean;
 }
 
 export class WatchStreams {
@@ -57,8 +59,8 @@ export class WatchStreams {
   open(stream: WatchStream, lastEventId: string | undefined): void {
     this.flush();
     const { table } = this.options;
-    const isNumber = lastEventId !== undefined && /^\d{1,16}$/.test(lastEventId);
-    const missed = lastEventId === undefined || !isNumber ? undefined : table.changesSince(Number(lastEventId));
+    const isKnown = lastEventId !== undefined && /^\d{1,16}$/.test(lastEventId) && this.options.canResume();
+    const missed = isKnown ? table.changesSince(Number(lastEventId)) : undefined;
     let backlogMax = BACKLOG_MAX_BYTES;
     if (missed === undefined) {
       if (lastEventId !== undefined) stream.write(message('resync', table.revision, '{}'));
