@@ -28,6 +28,8 @@ export interface YardFolder {
   readonly operatorToken: string;
   readonly registry: string;
   readonly data: string;
+  /** What Node.js remembers of the code it has compiled; may be removed at any time. */
+  readonly compileCache: string;
   /** What is remembered of the embedded PostgreSQL. */
   readonly postgresFile: string;
 }
@@ -51,6 +53,7 @@ export function yardFolder(root: string): YardFolder {
     operatorToken: join(state, 'operator.token'),
     registry: join(state, 'registry'),
     data: join(state, 'data'),
+    compileCache: join(state, 'cache', 'node'),
     postgresFile: join(state, 'postgres.json'),
   };
 }

@@ -33,6 +33,12 @@ export interface SourceSnapshot {
   readonly packages: PackageSnapshot | null;
 }
 
+export interface NewDeployment {
+  readonly deployment: string;
+  readonly side: Side;
+  readonly madeAt: Date;
+}
+
 /** Releases kept for each service besides those that are live, standby or running. */
 export const KEPT_PER_SERVICE = 5;
 const MAKING = '.making-';
@@ -43,19 +49,20 @@ const ALWAYS_LEFT_OUT = new Set(['.git', '.yard', '__pycache__', '.DS_Store']);
 export class Releases {
   private readonly folder: string;
   private readonly store: PackageStore;
-  /** One is made or removed at a time: the store may not be swept while a release is about to use it. */
-  private turn: Promise<unknown> = Promise.resolve();
+  /** The store may not be swept while a release is about to use it. */
+  private readonly making = new Set<Promise<unknown>>();
+  private sweeping: Promise<unknown> = Promise.resolve();
 
   constructor(folders: { readonly releases: string; readonly store: string }) {
     this.folder = folders.releases;
     this.store = new PackageStore(folders.store);
   }
 
-  /** Reads a source; `seen` shares the reading of packages between several services of one round. */
-  async inspect(source: ReleaseSource, seen: Map<string, TreeEntry[]> = new Map()): Promise<SourceSnapshot> {
+  /** Reads a source, as it is now. */
+  async inspect(source: ReleaseSource): Promise<SourceSnapshot> {
     const dir = await realpath(source.dir);
     const closure = packageClosure(dir, await realpath(source.within));
-    const packages = await this.store.inspect(closure, seen);
+    const packages = await this.store.inspect(closure);
     const hash = createHash('sha256');
     const folders = [];
     for (const path of outermost([closure.dir, ...closure.workspace])) {
@@ -87,24 +94,19 @@ export class Releases {
    */
   async make(
     snapshot: SourceSnapshot,
-    as: { readonly deployment: string; readonly side: Side; readonly madeAt: Date },
+    as: NewDeployment,
     onCopied: (bytes: number) => void = () => undefined,
   ): Promise<Release> {
-    return this.inTurn(async () => {
-      let latest = snapshot;
-      for (let attempt = 1; ; attempt += 1) {
-        const release = await this.copy(latest, as, onCopied);
-        const after = await this.inspect(snapshot.source);
-        if (after.fingerprint === latest.fingerprint || attempt === ATTEMPTS_MAX) return release;
-        await rm(join(this.folder, as.deployment), { recursive: true, force: true });
-        latest = after;
-      }
-    });
+    const making = this.sweeping.then(() => this.copyUntilStill(snapshot, as, onCopied));
+    const settled = making.catch(() => undefined);
+    this.making.add(settled);
+    void settled.then(() => this.making.delete(settled));
+    return making;
   }
 
   /** Removes releases that are neither among the newest of their service nor in `keep` (deployments), and packages nobody uses. */
   async prune(keep: ReadonlySet<string>): Promise<string[]> {
-    return this.inTurn(async () => {
+    const sweeping = Promise.all([this.sweeping, ...this.making]).then(async () => {
       const all = await this.all();
       const services = new Set(all.map((release) => release.service));
       const removed: string[] = [];
@@ -121,13 +123,26 @@ export class Releases {
       await this.removeUnfinished();
       return removed;
     });
+    this.sweeping = sweeping.catch(() => undefined);
+    return sweeping;
   }
 
-  private async copy(
+  private async copyUntilStill(
     snapshot: SourceSnapshot,
-    as: { readonly deployment: string; readonly side: Side; readonly madeAt: Date },
+    as: NewDeployment,
     onCopied: (bytes: number) => void,
   ): Promise<Release> {
+    let latest = snapshot;
+    for (let attempt = 1; ; attempt += 1) {
+      const release = await this.copy(latest, as, onCopied);
+      const after = await this.inspect(snapshot.source);
+      if (after.fingerprint === latest.fingerprint || attempt === ATTEMPTS_MAX) return release;
+      await rm(join(this.folder, as.deployment), { recursive: true, force: true });
+      latest = after;
+    }
+  }
+
+  private async copy(snapshot: SourceSnapshot, as: NewDeployment, onCopied: (bytes: number) => void): Promise<Release> {
     const { closure, packages, source } = snapshot;
     if (packages !== null) await this.store.keep(packages, onCopied);
     await makePrivateFolder(this.folder);
@@ -205,12 +220,6 @@ export class Releases {
     for (const name of await readdir(this.folder)) {
       if (name.startsWith(MAKING)) await rm(join(this.folder, name), { recursive: true, force: true });
     }
-  }
-
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.turn.then(work);
-    this.turn = result.catch(() => undefined);
-    return result;
   }
 }
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { constants, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { chmod, copyFile, mkdir, symlink } from 'node:fs/promises';
+import { chmod, copyFile, link, mkdir, symlink } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
 
@@ -84,22 +84,36 @@ export async function copyTree(
   to: string,
   onCopied: (bytes: number) => void = () => undefined,
 ): Promise<void> {
+  await placeFiles(root, entries, to, async (entry, from, at) => {
+    await copyFile(from, at, constants.COPYFILE_FICLONE);
+    // A file that its owner may not write could not be removed with its release on some systems.
+    if ((entry.mode & 0o200) === 0) await chmod(at, entry.mode | 0o200);
+    onCopied(entry.sizeBytes);
+  });
+}
+
+/** As `copyTree`, with hard links instead of copies: only from what nobody ever writes to, on the same file system. */
+export async function linkTree(root: string, entries: readonly TreeEntry[], to: string): Promise<void> {
+  await placeFiles(root, entries, to, (_entry, from, at) => link(from, at));
+}
+
+async function placeFiles(
+  root: string,
+  entries: readonly TreeEntry[],
+  to: string,
+  place: (entry: TreeEntry, from: string, at: string) => Promise<void>,
+): Promise<void> {
   await mkdir(to, { recursive: true });
   for (const entry of entries) {
     if (entry.kind === 'folder') await mkdir(join(to, entry.path), { recursive: true, mode: entry.mode | 0o700 });
   }
   const files = entries.filter((entry) => entry.kind === 'file').values();
-  const copyNext = async (): Promise<void> => {
-    for (const entry of files) {
-      await copyFile(join(root, entry.path), join(to, entry.path), constants.COPYFILE_FICLONE);
-      onCopied(entry.sizeBytes);
-    }
+  const placeNext = async (): Promise<void> => {
+    for (const entry of files) await place(entry, join(root, entry.path), join(to, entry.path));
   };
-  await Promise.all(Array.from({ length: COPIES_AT_ONCE }, copyNext));
+  await Promise.all(Array.from({ length: COPIES_AT_ONCE }, placeNext));
   for (const entry of entries) {
     if (entry.kind === 'link') await symlink(copiedTarget(root, entry), join(to, entry.path));
-    // A file that its owner may not write could not be removed with its release on some systems.
-    if (entry.kind === 'file' && (entry.mode & 0o200) === 0) await chmod(join(to, entry.path), entry.mode | 0o200);
   }
 }
 

