@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import type { INestMicroservice } from '@nestjs/common';
 import 'reflect-metadata';
-import { Controller, Module } from '@nestjs/common';
+import { Controller } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { MessagePattern, Payload, Transport } from '@nestjs/microservices';
 import { RESOLVE_HANDLES, resolveHandles } from '@switchyard/contracts/users';
@@ -26,9 +26,6 @@ class UsersController {
   }
 }
 
-@Module({ controllers: [UsersController] })
-class UsersModule {}
-
 describe('the directory of users', () => {
   let users: INestMicroservice;
   let port: number;
@@ -42,11 +39,14 @@ describe('the directory of users', () => {
   };
   before(async () => {
     port = await freePort();
-    users = await NestFactory.createMicroservice(UsersModule, {
-      logger: false,
-      transport: Transport.TCP,
-      options: { host: '127.0.0.1', port },
-    });
+    users = await NestFactory.createMicroservice(
+      { module: UsersController, controllers: [UsersController] },
+      {
+        logger: false,
+        transport: Transport.TCP,
+        options: { host: '127.0.0.1', port },
+      },
+    );
     await users.listen();
   });
   after(async () => {

@@ -53,7 +53,7 @@ describe('streams', () => {
       await who.posts(text);
       streams.newPosts([who.id]);
     };
-    return { ada, clock, streams, client, stream: stream as OpenStream, tell };
+    return { ada, clock, streams, client, stream, tell };
   };
 
   it('show that they live every 15 seconds', async () => {

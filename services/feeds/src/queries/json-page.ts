@@ -1,12 +1,9 @@
-/** Makes the answer of a list out of rows that are JSON already. */
-import type { RenderedRow } from '../store/post-json.ts';
+/** Makes the answer of a list out of a page that is rendered already. */
 import { encodeCursor } from '@switchyard/kit/cursor';
+import type { RenderedPage } from '../store/pages.ts';
 
-/** `rows` has one row more than `limit` where there is a next page. */
-export function jsonPage(list: string, rows: readonly RenderedRow[], limit: number): string {
-  const hasNext = rows.length > limit;
-  let items = '';
-  for (let i = 0; i < rows.length && i < limit; i++) items += i === 0 ? rows[i]!.json : `,${rows[i]!.json}`;
-  const nextCursor = hasNext ? `"${encodeCursor(list, [rows[limit - 1]!.id])}"` : 'null';
-  return `{"items":[${items}],"nextCursor":${nextCursor}}`;
+/** `{items, nextCursor}` as JSON. */
+export function jsonPage(list: string, page: RenderedPage): string {
+  const nextCursor = page.next === null ? 'null' : `"${encodeCursor(list, [page.next])}"`;
+  return `{"items":[${page.items ?? ''}],"nextCursor":${nextCursor}}`;
 }

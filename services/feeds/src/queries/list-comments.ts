@@ -23,7 +23,7 @@ export class ListComments {
   async execute(viewerId: string, postId: string, page: PageQuery): Promise<string | Refusal> {
     const from = decodeCursor(LIST, sortKey, page.cursor);
     if (isRefusal(from)) return from;
-    const rows = await commentPage(this.db, { viewerId, postId, above: from?.[0] ?? OLDEST, rows: page.limit + 1 });
-    return rows === undefined ? refuse(feedsErrors.POST_UNKNOWN) : jsonPage(LIST, rows, page.limit);
+    const found = await commentPage(this.db, { viewerId, postId, above: from?.[0] ?? OLDEST, limit: page.limit });
+    return found.seen ? jsonPage(LIST, found) : refuse(feedsErrors.POST_UNKNOWN);
   }
 }

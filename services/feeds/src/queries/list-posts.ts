@@ -23,13 +23,13 @@ export class ListPosts {
   async execute(who: Identity, handle: string, page: PageQuery): Promise<string | Refusal> {
     const from = decodeCursor(LIST, sortKey, page.cursor);
     if (isRefusal(from)) return from;
-    const rows = await authorPage(this.db, {
+    const found = await authorPage(this.db, {
       viewerId: who.id,
       ownHandle: who.handle,
       handle,
       below: from?.[0] ?? NEWEST,
-      rows: page.limit + 1,
+      limit: page.limit,
     });
-    return jsonPage(LIST, rows, page.limit);
+    return jsonPage(LIST, found);
   }
 }

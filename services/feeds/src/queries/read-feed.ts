@@ -22,7 +22,6 @@ export class ReadFeed {
   async execute(viewerId: string, page: PageQuery): Promise<string | Refusal> {
     const from = decodeCursor(LIST, sortKey, page.cursor);
     if (isRefusal(from)) return from;
-    const rows = await timelinePage(this.db, viewerId, from?.[0] ?? NEWEST, page.limit + 1);
-    return jsonPage(LIST, rows, page.limit);
+    return jsonPage(LIST, await timelinePage(this.db, viewerId, from?.[0] ?? NEWEST, page.limit));
   }
 }

@@ -13,22 +13,15 @@ export const hiddenFrom = (viewer: string): string => `hidden AS (
  * the ids that hiddenFrom() collects: their likes and comments are not counted, as their comments are not listed.
  */
 export function postJson(viewer: string, author = 'a.card', hidden = '(SELECT ids FROM hidden)'): string {
-  const visible = (total: string, table: string, who: string) =>
-    `CASE WHEN ${total} = 0 THEN 0 ELSE ${total} - (
-       SELECT count(*) FROM ${table} x WHERE x.post_id = p.id AND x.${who} = ANY (${hidden}::uuid[])
-     ) END`;
+  const visible = (total: string, by: string) =>
+    `CASE WHEN ${total} = 0 OR ${hidden} = '{}' THEN ${total} ELSE ${total} - ${by}(${hidden}, p.id) END`;
   return `p.card || ',"author":' || ${author}
-    || ',"mentions":' || CASE WHEN p.mentions = '{}' THEN '[]' ELSE (
-         SELECT '[' || coalesce(string_agg(m.card, ',' ORDER BY mentioned.place), '') || ']'
-         FROM unnest(p.mentions) WITH ORDINALITY AS mentioned(id, place)
-         JOIN person m ON m.id = mentioned.id
-         WHERE m.deleted_at IS NULL AND m.id <> ALL (${hidden}::uuid[])
-       ) END
-    || ',"likes":' || ${visible('p.likes', 'liking', 'person_id')}
+    || ',"mentions":' || CASE WHEN p.mentions = '{}' THEN '[]' ELSE mentions_json(p.mentions, ${hidden}) END
+    || ',"likes":' || ${visible('p.likes', 'likes_by')}
     || ',"liked":' || CASE WHEN p.likes = 0 THEN false ELSE EXISTS (
          SELECT FROM liking l WHERE l.post_id = p.id AND l.person_id = ${viewer}
        ) END
-    || ',"comments":' || ${visible('p.comments', 'comment', 'author_id')}
+    || ',"comments":' || ${visible('p.comments', 'comments_by')}
     || '}'`;
 }
 
@@ -37,15 +30,9 @@ export const commentJson = `'{"id":"' || c.id || '","text":' || json_string(c.te
   || ',"createdAt":' || json_time(c.created_at) || ',"author":' || a.card || '}'`;
 
 /**
- * `FROM` item: row `p` of `post` and card `a` of its author for the post whose id and author are given. LATERAL with OFFSET 0 keeps the planner
+ * `FROM` items: row `p` of `post` and card `a` of its author for the post whose id and author are given. LATERAL with OFFSET 0 keeps the planner
  * at one index probe each for the few rows of a page, whatever it believes about the sizes of the tables.
  */
 export const postAndAuthor = (postId: string, authorId: string): string => `
   CROSS JOIN LATERAL (SELECT * FROM post WHERE id = ${postId} OFFSET 0) p
   CROSS JOIN LATERAL (SELECT card FROM person WHERE id = ${authorId} AND deleted_at IS NULL OFFSET 0) a`;
-
-/** One rendered item and its id, by which the next page begins. */
-export interface RenderedRow {
-  readonly id: string;
-  readonly json: string;
-}
