@@ -1,4 +1,5 @@
 /** The application's workload on a loaded graph, through the gateway with authentication on: 60 % home feed, 30 % an author's posts, 10 % post (after DeathStarBench's social network). */
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { load } from '@switchyard/demo/load';
 import { readGraph, readPosts } from '@switchyard/demo/script';
@@ -7,6 +8,7 @@ import { YardUnderTest } from '@switchyard/e2e/yard-under-test';
 import { runLoad } from './http-load.ts';
 import type { LoadResult } from './http-load.ts';
 import { Mix } from './mix.ts';
+import { verifyFeeds } from './verify-feeds.ts';
 import { machine, markdownTable } from './report.ts';
 import { costByProcess, fanOutLag } from './yard-figures.ts';
 
@@ -29,12 +31,15 @@ if (values.help || values.graph === undefined || values.posts === undefined) {
 
 const graph = readGraph(values.graph);
 const script: Script = { ...graph, posts: readPosts(values.posts, graph.people, 4_000) };
+/** What the run before has left to do, such as its fan-out, is done by then. */
+const SETTLE_MS = 5_000;
 const durationMs = Number(values.seconds) * 1000;
 const yard = await YardUnderTest.create();
 try {
   await yard.up();
   const atRest = await costByProcess(yard);
   const { clients } = await load(script, { origin: yard.origin, output: process.stderr });
+  await verifyFeeds(script, clients);
   const mix = new Mix(script, new Map([...clients].map(([number, client]) => [number, client.token!])));
   const settings = {
     host: '127.0.0.1',
@@ -47,6 +52,7 @@ try {
   const before = await costByProcess(yard);
   const closed = await runLoad({ ...settings, durationMs });
   const after = await costByProcess(yard);
+  await pause(SETTLE_MS);
   const open = await runLoad({ ...settings, durationMs, ratePerSecond: Number(values.rate) });
   const afterLoad = await costByProcess(yard);
 

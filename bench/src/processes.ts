@@ -1,4 +1,4 @@
-/** What processes cost, read from /proc: resident memory and CPU time of a process and all below it. Linux. */
+/** What processes cost, read from /proc: memory and CPU time of a process, alone or with all below it. Linux. */
 import { readdirSync, readFileSync } from 'node:fs';
 
 const TICKS_PER_SECOND = 100;
@@ -8,13 +8,14 @@ export interface Cost {
   readonly cpuSeconds: number;
 }
 
-/** Proportional memory (PSS: shared pages are divided among their users) and CPU time, summed over `pid` and its descendants. */
-export function costOf(pid: number): Cost {
+/** Proportional memory (PSS: shared pages are divided among their users) and CPU time of `pid`; `andBelow` adds its descendants, those that have ended too. */
+export function costOf(pid: number, options: { andBelow?: boolean } = {}): Cost {
   const children = new Map<number, number[]>();
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const stat = statOf(Number(name));
-    if (stat !== null) children.set(stat.parent, [...(children.get(stat.parent) ?? []), Number(name)]);
+  if (options.andBelow === true) {
+    for (const name of readdirSync('/proc')) {
+      const stat = /^\d+$/.test(name) ? statOf(Number(name)) : null;
+      if (stat !== null) children.set(stat.parent, [...(children.get(stat.parent) ?? []), Number(name)]);
+    }
   }
   let memoryMiB = 0;
   let cpuSeconds = 0;
@@ -23,17 +24,18 @@ export function costOf(pid: number): Cost {
     const stat = statOf(next);
     if (stat === null) continue;
     memoryMiB += pssMiB(next);
-    cpuSeconds += stat.cpuSeconds;
+    cpuSeconds += stat.ownSeconds + (options.andBelow === true ? stat.endedChildrenSeconds : 0);
     waiting.push(...(children.get(next) ?? []));
   }
   return { memoryMiB, cpuSeconds };
 }
 
-function statOf(pid: number): { parent: number; cpuSeconds: number } | null {
+function statOf(pid: number): { parent: number; ownSeconds: number; endedChildrenSeconds: number } | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return { parent: Number(fields[1]), cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND };
+    const seconds = (first: number) => (Number(fields[first]) + Number(fields[first + 1])) / TICKS_PER_SECOND;
+    return { parent: Number(fields[1]), ownSeconds: seconds(11), endedChildrenSeconds: seconds(13) };
   } catch {
     return null;
   }

@@ -7,7 +7,8 @@ import type { Cost } from './processes.ts';
 export async function costByProcess(yard: YardUnderTest): Promise<Map<string, Cost>> {
   const costs = new Map<string, Cost>();
   for (const [name, pids] of await yard.pids()) {
-    const each = pids.map(costOf);
+    // PostgreSQL works in processes of its own, the supervisor's children are the yard itself
+    const each = pids.map((pid) => costOf(pid, { andBelow: name === 'postgres' }));
     costs.set(name, {
       memoryMiB: sum(each.map((cost) => cost.memoryMiB)),
       cpuSeconds: sum(each.map((cost) => cost.cpuSeconds)),
