@@ -2,8 +2,8 @@
 import { EXIT } from '../command.ts';
 import type { Command, Invocation } from '../command.ts';
 import { askSupervisor } from '../control/control-client.ts';
-import { readStatusFromRecords } from '../supervisor/read-status.ts';
-import type { YardStatus } from '../supervisor/yard-status.ts';
+import { readStatusFromRecords } from '../status/read-status.ts';
+import type { YardStatus } from '../status/yard-status.ts';
 import { readYard } from './read-yard.ts';
 
 export const statusCommand: Command = {

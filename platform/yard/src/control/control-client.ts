@@ -1,8 +1,8 @@
 /** The commands' end of the supervisor's socket. */
 import { connect } from 'node:net';
 import { CommandFailed } from '../command.ts';
-import type { YardEvent } from '../supervisor/yard-event.ts';
-import type { YardStatus } from '../supervisor/yard-status.ts';
+import type { YardEvent } from '../status/yard-event.ts';
+import type { YardStatus } from '../status/yard-status.ts';
 import type { YardFolder } from '../yard-folder.ts';
 import { readJsonLines, writeJsonLine } from './json-lines.ts';
 import { controlAnswer, PROTOCOL_VERSION } from './protocol.ts';

@@ -1,7 +1,7 @@
 /** What commands and the supervisor say to each other over its socket: one JSON object a line, each with the version of this protocol. */
 import { z } from 'zod';
-import { yardEvent } from '../supervisor/yard-event.ts';
-import { yardStatus } from '../supervisor/yard-status.ts';
+import { yardEvent } from '../status/yard-event.ts';
+import { yardStatus } from '../status/yard-status.ts';
 
 export const PROTOCOL_VERSION = 1;
 export const LINE_MAX_BYTES = 1_048_576;

@@ -4,8 +4,8 @@ import { delimiter, dirname, join, resolve } from 'node:path';
 import { GIVEN_VARIABLES } from '@switchyard/contracts/yard-file';
 import type { YardFile } from '@switchyard/contracts/yard-file';
 import { commandFault } from '../runtime/command-lookup.ts';
-import { needsShell } from '../supervisor/command-line.ts';
-import { resolveDeclared } from '../supervisor/environment.ts';
+import { needsShell } from '../launching/command-line.ts';
+import { resolveDeclared } from '../launching/environment.ts';
 import { note, well, wrong } from './finding.ts';
 import type { Finding } from './finding.ts';
 

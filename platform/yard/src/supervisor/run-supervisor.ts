@@ -11,9 +11,9 @@ import { processFacts } from '../runtime/processes.ts';
 import { writeFileAtomic } from '../state/atomic-file.ts';
 import type { YardFolder } from '../yard-folder.ts';
 import { openYard } from './open-yard.ts';
-import { readStatus } from './read-status.ts';
+import { readStatus } from '../status/read-status.ts';
 import { Supervisor } from './supervisor.ts';
-import type { YardEvent } from './yard-event.ts';
+import type { YardEvent } from '../status/yard-event.ts';
 
 export interface RunOptions {
   readonly folder: YardFolder;

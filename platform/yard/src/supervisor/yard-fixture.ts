@@ -10,8 +10,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort, isPortFree } from '../runtime/ports.ts';
 import { allProcesses, environmentValue } from '../runtime/processes.ts';
-import { yardStatus } from './yard-status.ts';
-import type { YardStatus } from './yard-status.ts';
+import { yardStatus } from '../status/yard-status.ts';
+import type { YardStatus } from '../status/yard-status.ts';
 
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 const DEADLINE_MS = 60_000;

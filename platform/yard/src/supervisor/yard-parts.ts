@@ -1,14 +1,14 @@
 /** Puts the registry, the gateway and the services of a yard together: what each is run from, given, waits for, and joins. */
 import { dirname } from 'node:path';
 import type { Release } from '../releases/release.ts';
-import { environmentOf } from './environment.ts';
-import type { WellInstance } from './instance-keeper.ts';
-import { PartKeeper } from './part-keeper.ts';
-import type { PartOptions } from './part-keeper.ts';
-import { gatewaySource, registrySource } from './platform-parts.ts';
-import { Preparation } from './prepare-release.ts';
-import type { BuildSource } from './prepare-release.ts';
-import { givenToGateway, givenToRegistry, givenToService, serviceSource } from './service-parts.ts';
+import { environmentOf } from '../launching/environment.ts';
+import type { WellInstance } from '../keeping/instance-keeper.ts';
+import { PartKeeper } from '../keeping/part-keeper.ts';
+import type { PartOptions } from '../keeping/part-keeper.ts';
+import { gatewaySource, registrySource } from '../launching/platform-parts.ts';
+import { Preparation } from '../launching/prepare-release.ts';
+import type { BuildSource } from '../launching/prepare-release.ts';
+import { givenToGateway, givenToRegistry, givenToService, serviceSource } from '../launching/service-parts.ts';
 import type { Supervisor, SupervisorOptions } from './supervisor.ts';
 
 export interface YardParts {

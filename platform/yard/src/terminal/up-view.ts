@@ -1,6 +1,6 @@
 /** Shows how a yard comes up and goes down: a table that is redrawn on a terminal, plain lines elsewhere. */
 import type { Output, Surroundings } from '../command.ts';
-import type { YardEvent } from '../supervisor/yard-event.ts';
+import type { YardEvent } from '../status/yard-event.ts';
 
 type Colours = Surroundings['colours'];
 type PhaseEvent = Extract<YardEvent, { kind: 'phase' }>;

@@ -11,7 +11,7 @@ import type { YardFolder } from '../yard-folder.ts';
 import { nextPhase } from './instance-phase.ts';
 import type { Phase, Signal } from './instance-phase.ts';
 import { failuresAfter, restartPauseMs } from './restart-pause.ts';
-import type { Told } from './yard-event.ts';
+import type { Told } from '../status/yard-event.ts';
 
 export interface PostgresKeeperOptions {
   readonly folder: YardFolder;

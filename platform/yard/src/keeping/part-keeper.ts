@@ -8,16 +8,16 @@ import { freePort, isPortFree, portTakenSentence } from '../runtime/ports.ts';
 import { StartFault } from '../runtime/runtime.ts';
 import type { InstanceRecord, InstanceSpec, Runtime } from '../runtime/runtime.ts';
 import type { Changes } from './changes.ts';
-import { argvOf } from './command-line.ts';
-import type { Variables } from './command-line.ts';
-import { environmentOf, resolveDeclared } from './environment.ts';
+import { argvOf } from '../launching/command-line.ts';
+import type { Variables } from '../launching/command-line.ts';
+import { environmentOf, resolveDeclared } from '../launching/environment.ts';
 import { hostsToTry } from './health-check.ts';
 import { InstanceKeeper } from './instance-keeper.ts';
 import type { HealthPlan, Planned, WellInstance } from './instance-keeper.ts';
 import { serviceState } from './instance-phase.ts';
 import type { Phase } from './instance-phase.ts';
-import type { BuildSource, Preparation } from './prepare-release.ts';
-import type { Told } from './yard-event.ts';
+import type { BuildSource, Preparation } from '../launching/prepare-release.ts';
+import type { Told } from '../status/yard-event.ts';
 
 /** Who an instance is, as its environment is made for it. */
 export interface InstanceIdentity {

@@ -5,7 +5,7 @@ import type { ServiceKeys } from '../keys/service-keys.ts';
 import { releaseEntryOf } from '../releases/release.ts';
 import type { YardFolder } from '../yard-folder.ts';
 import type { Variables } from './command-line.ts';
-import type { InstanceIdentity } from './part-keeper.ts';
+import type { InstanceIdentity } from '../keeping/part-keeper.ts';
 import type { BuildSource } from './prepare-release.ts';
 
 export function serviceSource(yard: YardFile, folder: YardFolder, service: string): BuildSource {

@@ -8,10 +8,10 @@ import type { InstanceRecord } from '../runtime/runtime.ts';
 import { readFileIfAny } from '../state/atomic-file.ts';
 import { YardState } from '../state/yard-state.ts';
 import type { YardFolder } from '../yard-folder.ts';
-import type { PartKeeper } from './part-keeper.ts';
-import { sideOf } from './part-keeper.ts';
-import { gatewayUrl, registryUrl } from './service-parts.ts';
-import type { Supervisor } from './supervisor.ts';
+import type { PartKeeper } from '../keeping/part-keeper.ts';
+import { sideOf } from '../keeping/part-keeper.ts';
+import { gatewayUrl, registryUrl } from '../launching/service-parts.ts';
+import type { Supervisor } from '../supervisor/supervisor.ts';
 import type { PartStatus, YardStatus } from './yard-status.ts';
 
 const EPOCH_TIMEOUT_MS = 1_000;

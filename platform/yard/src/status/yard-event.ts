@@ -1,6 +1,6 @@
 /** What a supervisor tells those who watch it: progress, faults, and the moment everything runs. */
 import { z } from 'zod';
-import type { Phase } from './instance-phase.ts';
+import type { Phase } from '../keeping/instance-phase.ts';
 
 const phases = [
   'waiting',
