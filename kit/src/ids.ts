@@ -1,5 +1,5 @@
 /** Identifiers: UUID version 7 (RFC 9562 section 5.7), which sort by the time of their making. */
-import { randomBytes } from 'node:crypto';
+import { pooledRandom } from './pooled-random.ts';
 
 let lastMs = 0;
 let counter = 0;
@@ -9,7 +9,7 @@ let counter = 0;
  * millisecond (RFC 9562 section 6.2, method 1), and a clock that jumps back is held at its last value.
  */
 export function uuidv7(nowMs: number = Date.now()): string {
-  const random = randomBytes(10);
+  const random = pooledRandom(10);
   if (nowMs > lastMs) {
     lastMs = nowMs;
     counter = random.readUInt16BE(8) & 0x7ff;

@@ -1,6 +1,6 @@
 /** The trace that the running code belongs to (W3C Trace Context), carried along asynchronous calls. */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { randomBytes } from 'node:crypto';
+import { pooledRandom } from './pooled-random.ts';
 
 export interface Trace {
   /** 32 lower-case hex digits. */
@@ -35,10 +35,10 @@ export const formatTraceparent = (trace: Pick<Trace, 'traceId' | 'spanId' | 'sam
 /** Continues the caller's trace by a new span, or begins one. */
 export function enterTrace(traceparent: string | undefined, requestId?: string): Trace {
   const parent = parseTraceparent(traceparent);
-  const traceId = parent?.traceId ?? randomBytes(16).toString('hex');
+  const traceId = parent?.traceId ?? pooledRandom(16).toString('hex');
   return {
     traceId,
-    spanId: randomBytes(8).toString('hex'),
+    spanId: pooledRandom(8).toString('hex'),
     sampled: parent?.sampled ?? true,
     requestId: requestId ?? traceId,
   };
