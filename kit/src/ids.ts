@@ -1,5 +1,9 @@
-/** Identifiers: UUID version 7 (RFC 9562 section 5.7), which sort by the time of their making. */
-import { pooledRandom } from './pooled-random.ts';
+/** Identifiers: UUID version 7 (RFC 9562 section 5.7), which sort by the time of their making, and random bytes for them. */
+import { randomFillSync } from 'node:crypto';
+
+/** Filling a buffer is a system call, which per request is a noticeable part of what a request costs: it is done by the hundred. */
+const pool = Buffer.alloc(4_096);
+let used = pool.length;
 
 let lastMs = 0;
 let counter = 0;
@@ -22,4 +26,14 @@ export function uuidv7(nowMs: number = Date.now()): string {
   const variant = ((random[0]! & 0x3f) | 0x80).toString(16).padStart(2, '0');
   const randB = random.subarray(1, 8).toString('hex');
   return `${time.slice(0, 8)}-${time.slice(8)}-7${randA}-${variant}${randB.slice(0, 2)}-${randB.slice(2)}`;
+}
+
+/** `count` bytes (at most 256) of the system's generator, each handed out once; valid until the caller yields. For ids, not for keys. */
+export function pooledRandom(count: number): Buffer {
+  if (used + count > pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  used += count;
+  return pool.subarray(used - count, used);
 }

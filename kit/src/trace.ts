@@ -1,6 +1,6 @@
 /** The trace that the running code belongs to (W3C Trace Context), carried along asynchronous calls. */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { pooledRandom } from './pooled-random.ts';
+import { pooledRandom } from './ids.ts';
 
 export interface Trace {
   /** 32 lower-case hex digits. */
