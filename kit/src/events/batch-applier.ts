@@ -91,6 +91,14 @@ export class BatchApplier<C extends EventContracts> {
     this.options.metrics.behind(null);
   }
 
+  /** Whether somebody else has moved the cursor since it was last stored or read here. */
+  async cursorWasMoved(session: Session): Promise<boolean> {
+    const [row] = await session.query<{ cursor: string }>('SELECT cursor FROM event_cursor WHERE producer = $1', [
+      this.options.producer,
+    ]);
+    return row?.cursor !== this.expected;
+  }
+
   /** Applies what is parked and no longer early: after a replay, or when a term begins. */
   async releaseParked(session: Session, signal: AbortSignal): Promise<void> {
     for (;;) {

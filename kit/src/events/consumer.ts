@@ -106,18 +106,19 @@ export class EventConsumer<C extends EventContracts> {
     }
   }
 
-  /** One term as the active consumer: ends when the connection is lost, or when this is stopped. */
+  /** One term as the active consumer: ends when the connection is lost, when the cursor was moved (forgetEvents), or when this is stopped. */
   private async lead(): Promise<void> {
     const { db, log, producer, transport } = this.options;
     const session = await db.session();
-    const signal = AbortSignal.any([session.lost, this.stopper.signal]);
+    const term = new AbortController();
+    const signal = AbortSignal.any([session.lost, this.stopper.signal, term.signal]);
     let stopListening = (): Promise<void> => Promise.resolve();
     try {
       if (!(await this.elected(session, signal))) return;
       this.metrics.leading(true);
       log.info({ producer }, 'consuming events');
       const after = await this.applier.cursor(session);
-      stopListening = await db.listen(REPLAY_CHANNEL, () => this.replay(session, signal));
+      stopListening = await db.listen(REPLAY_CHANNEL, () => this.replay(session, signal, term));
       await this.inTurn(() => this.applier.releaseParked(session, signal));
       await transport.subscribe({
         producer,
@@ -132,9 +133,12 @@ export class EventConsumer<C extends EventContracts> {
     }
   }
 
-  private replay(session: Session, signal: AbortSignal): void {
+  private replay(session: Session, signal: AbortSignal, term: AbortController): void {
     if (signal.aborted) return;
-    this.inTurn(() => this.applier.releaseParked(session, signal)).catch((error: unknown) => {
+    this.inTurn(async () => {
+      if (await this.applier.cursorWasMoved(session)) term.abort(new Error('the cursor was moved'));
+      else await this.applier.releaseParked(session, signal);
+    }).catch((error: unknown) => {
       if (!signal.aborted)
         this.options.log.warn({ err: error }, 'could not replay; it is tried again at the next start');
     });

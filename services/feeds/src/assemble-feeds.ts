@@ -2,6 +2,7 @@
 import { usersEvents } from '@switchyard/contracts/users-events';
 import type { Clock } from '@switchyard/kit/clock';
 import { systemClock } from '@switchyard/kit/clock';
+import { deadLetterRoutes } from '@switchyard/kit/events/dead-letter-routes';
 import { EventConsumer } from '@switchyard/kit/events/consumer';
 import { EventLog } from '@switchyard/kit/events/event-log';
 import { eventLogRoutes } from '@switchyard/kit/events/event-log-routes';
@@ -116,7 +117,10 @@ export async function assembleFeeds(parts: FeedsParts): Promise<AssembledFeeds> 
       ],
     },
     parts,
-    before: [eventLogRoutes({ log: events, serviceTokens: parts.serviceTokens, signal: lifecycle.signal })],
+    before: [
+      eventLogRoutes({ log: events, serviceTokens: parts.serviceTokens, signal: lifecycle.signal }),
+      deadLetterRoutes({ db, serviceTokens: parts.serviceTokens }),
+    ],
   });
   return {
     db,

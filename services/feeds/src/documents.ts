@@ -1,5 +1,5 @@
 /** What Feeds says of itself: OpenAPI of its HTTP, AsyncAPI of its events, made from the contracts. */
-import { eventLogOperations } from '@switchyard/contracts/event';
+import { deadLetterOperations, eventLogOperations } from '@switchyard/contracts/event';
 import { feedsOperations } from '@switchyard/contracts/feeds';
 import { feedsEvents } from '@switchyard/contracts/feeds-events';
 import { healthOperations } from '@switchyard/contracts/health';
@@ -8,7 +8,7 @@ import { openApiDocument } from '@switchyard/kit/openapi';
 import { feedsErrors } from './domain/errors.ts';
 
 /** Everything that the application mounts; health is the kit's. */
-export const mountedOperations = { ...feedsOperations, ...eventLogOperations };
+export const mountedOperations = { ...feedsOperations, ...eventLogOperations, ...deadLetterOperations };
 
 const about = {
   title: 'Switchyard Feeds',

@@ -36,6 +36,7 @@ export class FeedController {
   follow(@Caller() who: Identity, @Req() request: Request, @Res() response: Response): void {
     const since = accepted(decodeStreamCursor(request.get('last-event-id')));
     for (const [name, value] of Object.entries(STREAM_HEADERS)) response.setHeader(name, value);
+    if (request.method === 'HEAD') return void response.end();
     const stream = accepted(
       this.streams.open(who.id, since, {
         write: (text) => response.write(text),

@@ -204,6 +204,17 @@ describe('a feed stream', () => {
     assert.equal(status, 200);
   });
 
+  it('answers HEAD and ends', async () => {
+    const ada = await feeds.person();
+    const response = await fetch(`${feeds.url}/api/feed/stream`, {
+      method: 'HEAD',
+      headers: ada.headers(),
+      signal: AbortSignal.timeout(10_000),
+    });
+    assert.equal(response.status, 200);
+    assert.match(response.headers.get('content-type')!, /^text\/event-stream/);
+  });
+
   it('ends in peace when its instance stops', async () => {
     const ada = await feeds.person();
     const other = await feeds.another();

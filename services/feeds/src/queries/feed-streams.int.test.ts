@@ -96,6 +96,16 @@ describe('streams', () => {
     await streams.drain(0);
   });
 
+  it('end after ten minutes, so that nobody listens for longer than an identity may last', async () => {
+    const { clock, client, stream, streams } = await opened();
+    await clock.advance(585_000);
+    assert.equal(client.ending, null);
+    await clock.advance(15_000);
+    assert.equal(client.ending, 'ended');
+    stream.closed();
+    await streams.drain(0);
+  });
+
   it('bring by the next heartbeat what nobody told them of', async () => {
     const { ada, clock, client, stream, streams } = await opened();
     await ada.posts('untold');

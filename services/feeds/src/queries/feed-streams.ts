@@ -37,6 +37,7 @@ interface Stream {
   isNew: boolean;
   /** Posts put in by transactions from `since` on that the client has already. */
   sent: ReadonlySet<string>;
+  readonly openedMs: number;
   /** null while the client keeps up. */
   blockedSinceMs: number | null;
 }
@@ -48,6 +49,8 @@ const BATCH = 50;
 const HEARTBEAT_MS = 15_000;
 /** A client that has not read for this long is cut off. */
 const STUCK_MS = 30_000;
+/** Then a stream ends and its client comes back with a new identity: who was signed out meanwhile does not. As long as an access token lives. */
+const LIFE_MS = 600_000;
 const FAILED_PAUSE_MS = 1_000;
 /** What the client is told to wait before it comes back. */
 const RETRY_MS = 1_000;
@@ -94,7 +97,15 @@ export class FeedStreams {
         detail: `At most ${STREAMS_PER_PERSON} for one person; close one`,
         retryAfterSeconds: 10,
       });
-    const stream: Stream = { viewerId, sink, since: since ?? null, isNew: true, sent: new Set(), blockedSinceMs: null };
+    const stream: Stream = {
+      viewerId,
+      sink,
+      since: since ?? null,
+      isNew: true,
+      sent: new Set(),
+      openedMs: this.clock.nowMs(),
+      blockedSinceMs: null,
+    };
     this.streams.set(viewerId, own.add(stream));
     this.count += 1;
     sink.write(`retry: ${RETRY_MS}\n\n`);
@@ -240,6 +251,7 @@ export class FeedStreams {
       }
       return;
     }
+    if (this.clock.nowMs() - stream.openedMs >= LIFE_MS) return stream.sink.end();
     if (!stream.sink.write(': still here\n\n')) stream.blockedSinceMs = this.clock.nowMs();
     else this.look([stream]);
   }

@@ -22,3 +22,9 @@ export const changeCircles = (tx: Queryable, personIds: readonly string[]): Prom
      FROM (SELECT DISTINCT ${bucketOf('id')} AS bucket FROM unnest($1::uuid[]) id ORDER BY 1 OFFSET 0) buckets`,
     [personIds],
   );
+
+/** The same for everybody. */
+export const changeAllCircles = (tx: Queryable): Promise<unknown> =>
+  tx.query(
+    `SELECT pg_advisory_xact_lock(${LOCK_SPACE}, bucket) FROM generate_series(0, ${BUCKETS - 1}) bucket ORDER BY bucket`,
+  );

@@ -82,6 +82,12 @@ export const removeFriendships = (tx: Queryable, personId: string, friends: read
 export const leaveOwnCircle = (tx: Queryable, personId: string): Promise<unknown> =>
   tx.query('DELETE FROM circle WHERE person_id = $1 AND member_id = $1', [personId]);
 
+/** Every friendship and block; each person keeps themselves. The caller waits until nobody uses a circle. */
+export async function forgetGraph(tx: Queryable): Promise<void> {
+  await tx.query('DELETE FROM circle WHERE person_id <> member_id');
+  await tx.query('DELETE FROM block');
+}
+
 /** Nothing when one of the two was deleted. */
 export const putBlock = (tx: Queryable, blockerId: string, blockedId: string): Promise<unknown> =>
   tx.query(
