@@ -55,7 +55,7 @@ export interface GatewayOptions {
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { environment, log } = options;
   const { nowMs, after } = systemClock;
-  const streams = new OpenStreams(after);
+  const streams = new OpenStreams(after, (sessionId) => ended.has(sessionId));
   const deadlines = new Deadlines(nowMs);
   const cors = new CorsPolicy(environment.CORS_ORIGINS);
   const routing = new RoutingTable(OWN_ROUTES, {

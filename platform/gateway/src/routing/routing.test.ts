@@ -37,7 +37,10 @@ const surroundings = (own: { host: string; port: number }[] = []) => {
   const warnings: unknown[] = [];
   return {
     around: {
-      streams: new OpenStreams(() => () => {}),
+      streams: new OpenStreams(
+        () => () => {},
+        () => false,
+      ),
       own,
       nowMs: () => 0,
       warn: (facts: unknown) => void warnings.push(facts),

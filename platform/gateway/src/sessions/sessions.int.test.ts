@@ -19,11 +19,14 @@ interface Problem {
 async function start(context: TestContext, environment: Readonly<Record<string, string>> = {}) {
   const store = await TestSessionStore.start(context);
   const seen: IncomingMessage['headers'][] = [];
+  const streams = { begin: Promise.resolve() };
   const upstream = await startUpstream(context, (request, response) => {
     seen.push(request.headers);
     if (request.url === '/stream') {
-      response.writeHead(200, { 'content-type': 'text/event-stream' });
-      response.write('data: 1\n\n');
+      void streams.begin.then(() => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.write('data: 1\n\n');
+      });
       return;
     }
     request.resume();
@@ -45,7 +48,7 @@ async function start(context: TestContext, environment: Readonly<Record<string, 
     },
     { CORS_ORIGINS: 'http://app.example:3333', ...environment },
   );
-  return { ...yard, store, seen };
+  return { ...yard, store, seen, streams, server: upstream.server };
 }
 
 type Yard = Awaited<ReturnType<typeof start>>;
@@ -302,6 +305,22 @@ test('signing out takes effect at once: tokens are refused and streams end', asy
   const byCookie = await fetch(`${yard.url}/private`, { headers: { cookie: access } });
   assert.equal(byCookie.status, 401);
   assert.equal((await fetch(`${yard.url}/api/session`, { headers: { cookie } })).status, 401);
+});
+
+test('a stream that was let in before its session ended, and opens after, ends at once', async (t) => {
+  const yard = await start(t);
+  const { accessToken } = await signedIn(yard);
+  const headers = { authorization: `Bearer ${accessToken}` };
+  const { promise, resolve: begin } = Promise.withResolvers<void>();
+  yard.streams.begin = promise;
+  const arrived = once(yard.server, 'request');
+  const request = httpRequest(`${yard.url}/stream`, { headers }).end();
+  await arrived;
+  assert.equal((await fetch(`${yard.url}/api/session`, { method: 'DELETE', headers })).status, 204);
+  begin();
+  const [stream] = (await once(request, 'response')) as [IncomingMessage];
+  stream.resume();
+  await once(stream, 'end', { signal: AbortSignal.timeout(5_000) });
 });
 
 test('signing out everywhere ends the other sessions too', async (t) => {

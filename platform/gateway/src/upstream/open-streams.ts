@@ -17,10 +17,16 @@ export class OpenStreams {
   private readonly all = new Set<OpenStream>();
   private readonly bySession = new Map<string, Set<OpenStream>>();
   private readonly after: (delayMs: number, run: () => void) => () => void;
+  private readonly hasEnded: (sessionId: string) => boolean;
   private readonly random: () => number;
 
-  constructor(after: (delayMs: number, run: () => void) => () => void, random: () => number = Math.random) {
+  constructor(
+    after: (delayMs: number, run: () => void) => () => void,
+    hasEnded: (sessionId: string) => boolean,
+    random: () => number = Math.random,
+  ) {
     this.after = after;
+    this.hasEnded = hasEnded;
     this.random = random;
   }
 
@@ -28,7 +34,9 @@ export class OpenStreams {
     return this.all.size;
   }
 
+  /** Ends at once what opens for a session that has ended since it was let in. */
   add(stream: OpenStream): void {
+    if (stream.sessionId !== null && this.hasEnded(stream.sessionId)) return stream.end('session-ended');
     this.all.add(stream);
     if (stream.sessionId === null) return;
     const ofSession = this.bySession.get(stream.sessionId);
