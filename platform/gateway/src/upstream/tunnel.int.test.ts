@@ -116,6 +116,19 @@ test('a service that declines the upgrade is heard', async (t) => {
   assert.equal(Buffer.concat(parts).toString(), 'no sockets here');
 });
 
+test('an event stream that answers an upgrade ends as event streams do', async (t) => {
+  const yard = await startYardWith(t, (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
+  });
+  const socket = new WebSocket(`ws://${yard.host}/`);
+  socket.on('error', () => {});
+  const [, stream] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
+  stream.resume();
+  const ended = once(stream, 'end', { signal: AbortSignal.timeout(5_000) });
+  await yard.registry.tell({ echo: { routes: ['/'], deployments: {} } });
+  await ended;
+});
+
 test('when its instance leaves, the client is told to come back (1012)', async (t) => {
   const upstream = await startWebSocketUpstream(t);
   const next = await startWebSocketUpstream(t);

@@ -36,6 +36,8 @@ export class Tunnel implements Watched, OpenStream, Runner {
   private readonly client: Duplex;
   private outgoing: ClientRequest | null = null;
   private service: Duplex | null = null;
+  /** What the service answers instead of a WebSocket. */
+  private answer: IncomingMessage | null = null;
   private wasSent = false;
   private isDone = false;
   private isOpen = false;
@@ -109,11 +111,13 @@ export class Tunnel implements Watched, OpenStream, Runner {
     const status = answer.statusCode ?? 502;
     exchange.status = status;
     this.settle(status === 502 || status === 503 || status === 504);
-    const { headers } = outgoingAnswer(exchange, status, answer.rawHeaders, around.cors);
+    const { headers, isEventStream } = outgoingAnswer(exchange, status, answer.rawHeaders, around.cors);
     exchange.response.writeHead(status, headers);
+    this.answer = answer;
     answer.pipe(exchange.response);
     answer.on('error', () => this.client.destroy());
     this.sinceMs = Infinity;
+    if (isEventStream) around.streams.add(this);
   }
 
   private accepted(answer: IncomingMessage, service: Duplex, head: Buffer): void {
@@ -172,9 +176,17 @@ export class Tunnel implements Watched, OpenStream, Runner {
     this.way.close(this.exchange);
   }
 
-  /** Tells the client by a close frame, between two frames of the service; its answer to that closes the service's side. */
+  /**
+   * Tells the client by a close frame, between two frames of the service; its answer to that closes the service's side. An event
+   * stream in place of a WebSocket ends as its server would end it.
+   */
   end(why: StreamEnd): void {
     if (this.isDone || this.closeCode !== 0) return;
+    if (this.answer !== null) {
+      this.answer.unpipe();
+      this.exchange.response.end();
+      return;
+    }
     this.closeCode = CLOSE_CODES[why];
     this.sinceMs = this.around.nowMs();
     this.sayGoodbye();
