@@ -122,7 +122,11 @@ test('a service gets an identity that it can verify, and no token or cookie of t
   const { accessToken, cookie } = await signedIn(yard);
   const verifier = new IdentityVerifier(remoteKeys(`${yard.url}/.well-known/jwks.json`), 'echo');
   const elsewhere = new IdentityVerifier(remoteKeys(`${yard.url}/.well-known/jwks.json`), 'feeds');
-  for (const headers of [{ authorization: `Bearer ${accessToken}` }, { cookie: `a=b; ${cookie}` }]) {
+  for (const headers of [
+    { authorization: `Bearer ${accessToken}` },
+    { authorization: `bearer  \t${accessToken}` },
+    { cookie: `a=b; ${cookie}` },
+  ]) {
     assert.equal((await fetch(`${yard.url}/x`, { headers })).status, 200);
     const seen = yard.seen.at(-1)!;
     const token = String(seen[IDENTITY_HEADER]);
