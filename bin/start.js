@@ -35,7 +35,13 @@ try {
   }
   process.exitCode = await runForeground(
     node,
-    ['--enable-source-maps', resolved('@switchyard/yard/main'), 'up', ...process.argv.slice(2)],
+    [
+      '--enable-source-maps',
+      '--max-semi-space-size=1',
+      resolved('@switchyard/yard/main'),
+      'up',
+      ...process.argv.slice(2),
+    ],
     { cwd: root },
   );
 } catch (error) {

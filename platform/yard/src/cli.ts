@@ -15,6 +15,7 @@ import { statusCommand } from './commands/status.ts';
 import { stopCommand } from './commands/stop.ts';
 import { superviseCommand } from './commands/supervise.ts';
 import { upCommand } from './commands/up.ts';
+import { systemFault } from './system-fault.ts';
 import { nearestName } from './yard-file/nearest-name.ts';
 
 /** In the order of the help. */
@@ -57,10 +58,11 @@ export async function runCommandLine(
     const { values, positionals } = parsed(command, rest);
     return await command.run({ ...surroundings, values, positionals });
   } catch (error) {
-    if (!(error instanceof CommandFailed)) throw error;
-    stderr.write(`${colours.red('yard:')} ${error.message}\n`);
-    if (error.hint !== undefined) stderr.write(`${colours.dim(error.hint)}\n`);
-    return error.exitCode;
+    const fault = error instanceof CommandFailed ? error : systemFault(error);
+    if (fault === null) throw error;
+    stderr.write(`${colours.red('yard:')} ${fault.message}\n`);
+    if (fault.hint !== undefined) stderr.write(`${colours.dim(fault.hint)}\n`);
+    return fault.exitCode;
   }
 }
 

@@ -28,8 +28,11 @@ const HEAD = ['', 'STATE', 'LIVE', 'STANDBY', 'PORT', 'PID', 'UP', 'RESTARTS'];
 
 function statusText(status: YardStatus, { colours }: Pick<Invocation, 'colours'>, now: Date): string {
   const { supervisor, postgres } = status;
-  const who =
-    supervisor === null
+  const parts = [status.registry, status.gateway, ...Object.values(status.services)];
+  const isDown = supervisor === null && parts.every(({ state }) => state === 'stopped');
+  const who = isDown
+    ? 'not running'
+    : supervisor === null
       ? colours.yellow('no supervisor runs: what ends stays down (yard up takes over what runs)')
       : `supervisor ${supervisor.pid}, up ${since(supervisor.startedAt, now)}`;
   const rows: string[][] = [HEAD];
@@ -59,7 +62,7 @@ function statusText(status: YardStatus, { colours }: Pick<Invocation, 'colours'>
       ([name, part]) =>
         `${colours.red('✗')} ${name}: ${part.state === 'pausing' ? part.detail : (part.fault ?? part.detail)}`,
     );
-  const epoch = `epoch ${status.epoch ?? 'unknown (the registry does not answer)'}`;
+  const epoch = `epoch ${status.epoch ?? (isDown ? '-' : 'unknown (the registry does not answer)')}`;
   return [
     `${colours.bold(status.root)}  ${colours.dim(who)}`,
     `${status.url}  ${colours.dim(epoch)}`,

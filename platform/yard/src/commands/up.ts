@@ -42,7 +42,8 @@ async function foreground(invocation: Invocation): Promise<ExitCode> {
         view.line(isAgain ? 'stopping at once' : `stopping everything ${colours.dim('(again: at once)')}`);
       },
     });
-    view.line('everything has stopped');
+    view.close();
+    stdout.write('everything has stopped\n');
     return EXIT.done;
   } finally {
     view.close();

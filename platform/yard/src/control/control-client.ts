@@ -9,27 +9,51 @@ import { controlAnswer, PROTOCOL_VERSION } from './protocol.ts';
 import type { ControlRequest } from './protocol.ts';
 import { readSupervisorFile } from './socket-place.ts';
 
-/** A supervisor answers at once, whatever else it does; only the end of a long request is waited for without a limit. */
-const CONNECT_TIMEOUT_MS = 5_000;
+/** A supervisor tells its status at once, whatever else it does; only the end of a long request is waited for without a limit. */
+const STATUS_TIMEOUT_MS = 10_000;
 
 export type Asked = ControlRequest extends infer R ? (R extends ControlRequest ? Omit<R, 'version'> : never) : never;
 
-/** Asks the supervisor of a yard; null when none runs. A refusal is thrown as CommandFailed. */
+/**
+ * Asks the supervisor of a yard; null when none runs. A refusal is thrown as CommandFailed, and so is its silence: the kernel
+ * accepts connections for a process that has been stopped.
+ */
 export async function askSupervisor(
   folder: YardFolder,
   asked: Asked,
   onEvent: (event: YardEvent) => void = () => undefined,
+  statusTimeoutMs = STATUS_TIMEOUT_MS,
 ): Promise<{ readonly status: YardStatus | null } | null> {
   const supervisor = await readSupervisorFile(folder);
-  if (supervisor === null) return null;
+  // Without the file it may run all the same: the file was damaged, or is not written yet.
+  const socket = supervisor?.socket ?? folder.socket;
+  const place = { socket, pid: supervisor?.pid ?? null, statusTimeoutMs };
+  if (asked.do !== 'status' && (await exchange(place, { do: 'status' }, () => undefined)) === null) return null;
+  return exchange(place, asked, onEvent);
+}
+
+function exchange(
+  supervisor: { readonly socket: string; readonly pid: number | null; readonly statusTimeoutMs: number },
+  asked: Asked,
+  onEvent: (event: YardEvent) => void,
+): Promise<{ readonly status: YardStatus | null } | null> {
+  const who = supervisor.pid === null ? 'the supervisor' : `the supervisor (pid ${supervisor.pid})`;
+  const pid = supervisor.pid ?? 'PID';
   return new Promise((resolve, reject) => {
     const socket = connect(supervisor.socket);
     let isConnected = false;
     let outcome: { readonly status: YardStatus | null } | null | undefined;
-    const silent = setTimeout(() => socket.destroy(new Error('no answer')), CONNECT_TIMEOUT_MS);
+    const silent = setTimeout(() => {
+      reject(
+        new CommandFailed(`${who} does not answer within ${supervisor.statusTimeoutMs / 1_000} s`, {
+          hint: `was it stopped? kill -CONT ${pid} lets it go on; after kill -9 ${pid}, yard up takes over what runs`,
+        }),
+      );
+      socket.destroy();
+    }, supervisor.statusTimeoutMs);
     socket.once('connect', () => {
       isConnected = true;
-      clearTimeout(silent);
+      if (asked.do !== 'status') clearTimeout(silent);
       writeJsonLine(socket, { version: PROTOCOL_VERSION, ...asked });
     });
     readJsonLines(socket, (value) => {
@@ -51,10 +75,7 @@ export async function askSupervisor(
       clearTimeout(silent);
       if (outcome !== undefined) resolve(outcome);
       else if (!isConnected && (fault?.code === 'ECONNREFUSED' || fault?.code === 'ENOENT')) resolve(null);
-      else
-        reject(
-          new CommandFailed(`the supervisor (pid ${supervisor.pid}) broke off: ${fault?.message ?? 'it has ended'}`),
-        );
+      else reject(new CommandFailed(`${who} broke off: ${fault?.message ?? 'it has ended'}`));
     });
   });
 }

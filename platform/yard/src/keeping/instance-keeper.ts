@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { lastLines } from '../logs/last-lines.ts';
+import { systemFault } from '../system-fault.ts';
 import type { InstanceEnd, InstanceRecord, InstanceSpec, Runtime } from '../runtime/runtime.ts';
 import { checkHealth } from './health-check.ts';
 import type { HealthAnswer } from './health-check.ts';
@@ -11,7 +12,8 @@ import { failuresAfter, restartPauseMs } from './restart-pause.ts';
 
 const HEALTH_POLL_MS = 100;
 const HEALTH_TIMEOUT_MS = 2_000;
-const LINES_SHOWN = 8;
+/** As many as Node.js says of a program that it does not find. */
+const LINES_SHOWN = 15;
 
 /** An instance to be, or one that was found running, with how to tell that it is well. */
 export interface Planned {
@@ -121,7 +123,7 @@ export class InstanceKeeper {
       } catch (error) {
         if (stopping.aborted) break;
         this.failures = failuresAfter(this.failures, wellSinceMs === null ? 0 : this.ports.now() - wellSinceMs);
-        await this.fail(error as Error);
+        await this.fail(systemFault(error) ?? (error as Error));
       }
       next = null;
     }

@@ -116,7 +116,10 @@ export class PostgresKeeper {
       this.server = await this.embedded.start(stopping);
       adminUrl = this.server.adminUrl;
     } else this.move('start', 'the server at YARD_POSTGRES_URL');
-    this.addresses = await ensureDatabases({ adminUrl, isOwn: externalUrl === undefined, yardId }, databases, secrets);
+    const access = { adminUrl, isOwn: externalUrl === undefined, yardId };
+    this.addresses = await ensureDatabases(access, databases, secrets).catch((error: Error) => {
+      throw externalUrl === undefined ? error : new Error(externalFault(externalUrl, error), { cause: error });
+    });
     onReady();
     if (this.server === null || this.embedded === null) {
       // A server that is not ours is watched by those who use it.
@@ -164,4 +167,13 @@ export class PostgresKeeper {
     }
     this.options.tell({ kind: 'phase', part: 'postgres', phase: this.phaseNow, detail, tookMs });
   }
+}
+
+/** Names the server, never the password. */
+function externalFault(address: string, error: Error): string {
+  const url = URL.canParse(address) ? new URL(address) : null;
+  if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) {
+    return 'YARD_POSTGRES_URL is not the address of a PostgreSQL server (postgresql://USER:PASSWORD@HOST:PORT/postgres)';
+  }
+  return `the server at YARD_POSTGRES_URL (${url.host}): ${error.message}`;
 }

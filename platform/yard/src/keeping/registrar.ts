@@ -159,7 +159,7 @@ export class Registrar {
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof RegistryError)) throw error;
-        if (error.status >= 400 && error.status < 500 && error.message !== told) {
+        if (isWorthTelling(error) && error.message !== told) {
           told = error.message;
           this.note(error.message);
         }
@@ -168,6 +168,10 @@ export class Registrar {
     }
   }
 }
+
+/** Not that it is away or comes back, which passes: what somebody has to do something about, a full disk for instance. */
+const isWorthTelling = ({ status, problem }: RegistryError): boolean =>
+  status >= 400 && problem?.code !== 'REGISTRY_RECOVERING';
 
 function registrationOf(instance: JoiningInstance, status: 'UP' | 'DOWN'): RegistrationInput {
   const { service, deployment, side, host, port, tcpPort, health } = instance;

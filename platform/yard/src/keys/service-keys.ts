@@ -43,10 +43,14 @@ export class ServiceKeys {
   }
 }
 
-/** The operator's token: 256 random bits, made when there is none. */
+/** What may stand in a header. */
+const TOKEN = /^[\x21-\x7e]+$/;
+
+/** The operator's token: 256 random bits, made when there is none. Throws when what is there is no token. */
 export async function operatorToken(file: string): Promise<string> {
   const written = (await readFileIfAny(file))?.trim() ?? '';
   if (written !== '') {
+    if (!TOKEN.test(written)) throw new Error(`${file} is not a token; move it away, and a new one is made`);
     await chmod(file, 0o600);
     return written;
   }

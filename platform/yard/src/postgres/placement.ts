@@ -1,5 +1,6 @@
 /** Where the embedded PostgreSQL lives, and as whom it runs: beside the yard, or, for root, where another user can reach it. */
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chmod, chown, lstat, mkdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makePrivateFolder } from '../state/atomic-file.ts';
@@ -69,7 +70,11 @@ function idOf(flag: '-u' | '-g', name: string): number | null {
 async function link(visible: string, target: string): Promise<void> {
   const found = await lstat(visible).catch(() => null);
   if (found?.isSymbolicLink() === true) {
-    if ((await readlink(visible)) === target) return;
+    const leadsTo = await readlink(visible);
+    if (leadsTo === target) return;
+    if (existsSync(join(leadsTo, 'PG_VERSION'))) {
+      throw new Error(`${visible} leads to the databases of another yard (${leadsTo}), or .yard/id is not this yard's`);
+    }
     await rm(visible);
   } else if (found !== null) {
     await rename(visible, `${visible}.of-another-user`);

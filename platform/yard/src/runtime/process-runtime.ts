@@ -55,8 +55,8 @@ export class ProcessRuntime implements Runtime {
       startedAt: new Date().toISOString(),
       process: null,
     };
-    await this.records.write(intent);
     try {
+      await this.records.write(intent);
       const child = await this.launch(spec);
       const pid = child.pid!;
       const born = processFacts(pid)?.born ?? '';
@@ -66,7 +66,9 @@ export class ProcessRuntime implements Runtime {
       return toInstanceRecord(record);
     } catch (error) {
       await this.stop(id, { graceMs: 0 });
-      throw error instanceof StartFault ? error : new StartFault(`could not start: ${(error as Error).message}`, error);
+      if (error instanceof StartFault) throw error;
+      const { code, message } = error as NodeJS.ErrnoException;
+      throw new StartFault(code === 'ENOSPC' ? 'the disk is full' : `could not start: ${message}`, error);
     }
   }
 

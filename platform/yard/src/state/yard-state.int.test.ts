@@ -1,10 +1,11 @@
 /** What a yard still knows after its state file was torn. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { YardState } from './yard-state.ts';
+import { yardFolder } from '../yard-folder.ts';
+import { yardId, YardState } from './yard-state.ts';
 
 async function using(work: (file: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'yard-state-'));
@@ -59,4 +60,29 @@ it('changes made at once are all written', () =>
       Object.values(again.services).map((service) => service.counter),
       [5, 5, 5, 5],
     );
+  }));
+
+it('a state file that is gone is told, and the state before it is used', () =>
+  using(async (file) => {
+    const state = await YardState.open(file);
+    await state.setLive('users', 'users-1', { standby: null, side: 'blue' });
+    await state.setLive('users', 'users-2', { standby: null, side: 'green' });
+    await rm(file);
+    const again = await YardState.open(file);
+    assert.equal(again.of('users').live, 'users-1');
+    assert.match(again.fault ?? '', /gone/);
+  }));
+
+it('an id that was damaged or lost is the one that the data are under, so that no yard comes up empty', () =>
+  using(async (file) => {
+    const folder = yardFolder(file);
+    const id = await yardId(folder);
+    assert.equal(await yardId(folder), id);
+    await mkdir(folder.data);
+    await symlink(`/somewhere/yards/${id}/postgres`, `${folder.data}/postgres`);
+    await writeFile(folder.idFile, '\u0000');
+    assert.equal(await yardId(folder), id);
+    await rm(folder.idFile);
+    assert.equal(await yardId(folder), id);
+    assert.equal(await readFile(folder.idFile, 'utf8'), `${id}\n`);
   }));

@@ -1,7 +1,10 @@
 /** `.yard/state.json`: which deployment of each service is live, and how its deployments are counted; survives a crash at any moment. */
 import { createHash, randomBytes } from 'node:crypto';
+import { readlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { side } from '@switchyard/contracts/registry';
 import { z } from 'zod';
+import type { YardFolder } from '../yard-folder.ts';
 import { makePrivateFolder, readFileIfAny, writeFileAtomic } from './atomic-file.ts';
 
 const serviceState = z.object({
@@ -20,6 +23,7 @@ const stateData = z.object({ version: z.literal(1), services: z.record(z.string(
 type StateData = z.infer<typeof stateData>;
 const stateFile = z.object({ checksum: z.string(), data: z.unknown() });
 
+const ID = /^[0-9a-f]{16}$/;
 const HISTORY_MAX = 20;
 const EMPTY: ServiceState = { counter: 0, live: null, standby: null, side: null, history: [] };
 
@@ -41,7 +45,8 @@ export class YardState {
     const current = await readState(file);
     if (current.kind === 'good') return new YardState(file, current.data, null);
     const previous = await readState(`${file}.previous`);
-    const fault = current.kind === 'absent' ? null : `${file} is damaged (${current.reason})`;
+    const isFirst = current.kind === 'absent' && previous.kind === 'absent';
+    const fault = isFirst ? null : `${file} is ${current.kind === 'absent' ? 'gone' : `damaged (${current.reason})`}`;
     if (previous.kind === 'good' && fault !== null) {
       return new YardState(file, previous.data, `${fault}; the state before it is used`);
     }
@@ -89,12 +94,16 @@ export class YardState {
   }
 }
 
-/** A random name of the yard, made once: `3f9a…`. */
-export async function yardId(folder: { readonly state: string; readonly idFile: string }): Promise<string> {
+/**
+ * A random name of the yard, made once: `3f9a…`. A file that was damaged or lost is written again from the link to the data that
+ * root's PostgreSQL has under this name: another id would mean other, empty databases.
+ */
+export async function yardId(folder: Pick<YardFolder, 'state' | 'idFile' | 'data'>): Promise<string> {
   await makePrivateFolder(folder.state);
   const written = (await readFileIfAny(folder.idFile))?.trim() ?? '';
-  if (/^[0-9a-f]{16}$/.test(written)) return written;
-  const id = randomBytes(8).toString('hex');
+  if (ID.test(written)) return written;
+  const named = basename(dirname(await readlink(join(folder.data, 'postgres')).catch(() => '')));
+  const id = ID.test(named) ? named : randomBytes(8).toString('hex');
   await writeFileAtomic(folder.idFile, `${id}\n`);
   return id;
 }

@@ -11,6 +11,7 @@ import { ProcessRuntime } from '../runtime/process-runtime.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { makePrivateFolder } from '../state/atomic-file.ts';
 import { yardId, YardState } from '../state/yard-state.ts';
+import { systemFault } from '../system-fault.ts';
 import type { YardFolder } from '../yard-folder.ts';
 import { SupervisorLock } from './supervisor-lock.ts';
 
@@ -47,7 +48,7 @@ export async function openYard(folder: YardFolder, yard: YardFile, now: () => Da
     };
   } catch (error) {
     lock.release();
-    throw asCommandFailed(error as NodeJS.ErrnoException, folder);
+    throw asCommandFailed(error as Error);
   }
 }
 
@@ -59,7 +60,7 @@ export async function lockYard(folder: YardFolder): Promise<SupervisorLock> {
     await chmod(folder.state, 0o700);
     lock = SupervisorLock.take(folder.lockFile);
   } catch (error) {
-    throw asCommandFailed(error as NodeJS.ErrnoException, folder);
+    throw asCommandFailed(error as Error);
   }
   if (lock !== null) return lock;
   const holder = await readSupervisorFile(folder);
@@ -69,14 +70,5 @@ export async function lockYard(folder: YardFolder): Promise<SupervisorLock> {
   );
 }
 
-function asCommandFailed(error: NodeJS.ErrnoException, folder: YardFolder): CommandFailed {
-  if (error.code === 'ENOSPC')
-    return new CommandFailed(`the disk is full: nothing can be written in ${folder.state}`, { cause: error });
-  if (error.code === 'EACCES' || error.code === 'EROFS' || error.code === 'EPERM') {
-    return new CommandFailed(`${folder.state} cannot be written (${error.code}: ${error.message})`, {
-      hint: 'a yard that was run as another user, root perhaps, belongs to that user',
-      cause: error,
-    });
-  }
-  return new CommandFailed(error.message, { cause: error });
-}
+const asCommandFailed = (error: Error): CommandFailed =>
+  systemFault(error) ?? new CommandFailed(error.message, { cause: error });

@@ -1,6 +1,11 @@
 /** One supervisor for each yard: a lock that the kernel holds for as long as the process lives, and not a moment longer. */
-import { chmodSync } from 'node:fs';
+import { chmodSync, truncateSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+
+/** The journal stays in memory: a file for it would need room, and a yard on a full disk must still be stopped. */
+const TAKE = 'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE';
+const SQLITE_BUSY = 5;
+const SQLITE_NOTADB = 26;
 
 /** Node.js has no call for file locks; SQLite, which it carries, takes one (fcntl), and no stale lock can ever be left behind. */
 export class SupervisorLock {
@@ -11,15 +16,23 @@ export class SupervisorLock {
 
   /** Null when another process has it. */
   static take(file: string): SupervisorLock | null {
-    const database = new DatabaseSync(file, { timeout: 0 });
+    let database = new DatabaseSync(file, { timeout: 0 });
     try {
-      database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE');
+      try {
+        database.exec(TAKE);
+      } catch (error) {
+        if (codeOf(error) !== SQLITE_NOTADB) throw error;
+        // It holds nothing that could be lost. Emptied, not removed: the lock of somebody who has it belongs to this very file.
+        database.close();
+        truncateSync(file);
+        database = new DatabaseSync(file, { timeout: 0 });
+        database.exec(TAKE);
+      }
       chmodSync(file, 0o600);
       return new SupervisorLock(database);
     } catch (error) {
       database.close();
-      // SQLITE_BUSY
-      if ((error as { errcode?: number }).errcode === 5) return null;
+      if (codeOf(error) === SQLITE_BUSY) return null;
       throw error;
     }
   }
@@ -28,3 +41,5 @@ export class SupervisorLock {
     this.database.close();
   }
 }
+
+const codeOf = (error: unknown): number | undefined => (error as { errcode?: number }).errcode;

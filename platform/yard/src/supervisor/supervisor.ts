@@ -101,8 +101,8 @@ export class Supervisor {
     const { state, log, folder } = this.open;
     log.write('info', 'supervisor started', { pid: process.pid });
     if (state.fault !== null) this.tell({ kind: 'note', part: 'yard', message: state.fault });
-    this.postgres?.start();
     const { adopted, strays } = await this.takeOver();
+    this.postgres?.start();
     await Promise.all(strays.map((stray) => this.removeStray(stray)));
     for (const part of this.parts) {
       const found = adopted.get(part.name);
@@ -194,7 +194,9 @@ export class Supervisor {
 
   private async removeStray(record: InstanceRecord): Promise<void> {
     this.tell({ kind: 'note', part: record.service, message: `${record.id} was left over; stopping it` });
-    await this.open.runtime.stop(record.id, { graceMs: STRAY_GRACE_MS });
+    await this.open.runtime
+      .stop(record.id, { graceMs: STRAY_GRACE_MS })
+      .catch((error: Error) => this.tell({ kind: 'note', part: record.service, message: error.message }));
   }
 
   /** Null while there is hope; else who has failed its first start, once everybody else has come to rest. */
