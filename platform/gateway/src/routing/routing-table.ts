@@ -14,7 +14,7 @@ export class RoutingTable {
   private readonly own: readonly CompiledRoute[];
   private readonly around: ServiceSurroundings;
 
-  /** `own` routes are the gateway's and take precedence. */
+  /** `own` routes are the gateway's, and so is all that lies below them: no service is asked there. */
   constructor(own: readonly RoutePolicy[], around: ServiceSurroundings) {
     this.own = own.map((policy) => ({ policy, service: null }));
     this.around = around;
@@ -85,8 +85,12 @@ export class RoutingTable {
       const live = entry.live === null ? undefined : entry.deployments[entry.live];
       const policies = live !== undefined && live.routes.length > 0 ? live.routes : (entry.routes ?? []);
       const service = this.services.get(name)!;
-      return policies.map((policy) => ({ policy, service }));
+      return policies.filter((policy) => !this.isOwn(policy.path)).map((policy) => ({ policy, service }));
     });
+  }
+
+  private isOwn(path: string): boolean {
+    return this.own.some(({ policy: own }) => path === own.path || path.startsWith(`${own.path}/`));
   }
 
   private hasAllDeclared(table: Table): boolean {

@@ -197,6 +197,18 @@ test('a slow answer is remembered at once and forgotten in time', () => {
   assert.ok(latency.at(60_000) < 5);
 });
 
+test("no service gets a request for the gateway's own paths, or for any below them", () => {
+  const routing = new RoutingTable([route.parse('/api/session')], surroundings().around);
+  const table = tableOf(1, { 'x-1': [['a', 1]] }, 'x-1');
+  table.services['x']!.deployments['x-1']!.routes = ['/api/session', '/api/session/refresh', '/api/sessions'].map(
+    (path) => route.parse(path),
+  );
+  routing.take(table, CHANGED);
+  assert.equal(routing.find('/api/session')!.service, null);
+  assert.equal(routing.find('/api/session/refresh')!.service, null);
+  assert.equal(routing.find('/api/sessions')!.service!.name, 'x');
+});
+
 test('link-local addresses and the gateway itself are never routed to', () => {
   const own = [{ host: '0.0.0.0', port: 8000 }];
   for (const host of [
@@ -211,7 +223,7 @@ test('link-local addresses and the gateway itself are never routed to', () => {
     'a/b',
   ])
     assert.notEqual(refusedAddress(host, 80, own), null, host);
-  for (const host of ['127.0.0.1', 'localhost', '::1', '127.0.0.2'])
+  for (const host of ['127.0.0.1', 'localhost', '::1', '0:0:0:0:0:0:0:1', '127.0.0.2'])
     assert.notEqual(refusedAddress(host, 8000, own), null, host);
   for (const host of ['127.0.0.1', '10.0.0.1', '::1', 'users.internal', 'my_service'])
     assert.equal(refusedAddress(host, 3010, own), null, host);

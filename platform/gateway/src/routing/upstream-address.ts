@@ -1,5 +1,5 @@
 /** Where requests may be sent: never to link-local addresses (cloud metadata among them), never to the gateway itself. */
-import { BlockList, isIP } from 'node:net';
+import { BlockList, isIP, SocketAddress } from 'node:net';
 
 const forbidden = new BlockList();
 forbidden.addSubnet('169.254.0.0', 16, 'ipv4');
@@ -26,7 +26,7 @@ const isLoopback = (host: string): boolean =>
 
 /** Why an instance at this address is not routed to; null when it is. Names are checked again when they are resolved. */
 export function refusedAddress(host: string, port: number, own: readonly OwnAddress[]): string | null {
-  const bare = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
+  const bare = settled(host.replace(/^\[(.*)\]$/, '$1').toLowerCase());
   if (isIP(bare) !== 0) {
     if (!isAllowedAddress(bare)) return 'link-local, multicast or unspecified address';
   } else if (!/^[a-z0-9](?:[a-z0-9._-]{0,252}[a-z0-9_])?$/.test(bare)) return 'not a host name';
@@ -35,3 +35,7 @@ export function refusedAddress(host: string, port: number, own: readonly OwnAddr
       return 'the gateway itself';
   return null;
 }
+
+/** IPv6 in its one short form: `::1` for `0:0:0:0:0:0:0:1`. */
+const settled = (host: string): string =>
+  isIP(host) === 6 ? new SocketAddress({ address: host, family: 'ipv6' }).address : host;
