@@ -1,6 +1,6 @@
 /** The yard's own PostgreSQL: a real server, killed, adopted, moved, and shared between services that may not see each other. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, realpath, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -137,5 +137,13 @@ describe('the embedded PostgreSQL', { timeout: 300_000 }, () => {
       superuserPassword: '',
     });
     await assert.rejects(other.start(NEVER), /exists but is no PostgreSQL data folder/);
+  });
+
+  it('databases that are gone are told: none are made in their place', async () => {
+    await server().stop();
+    await rename(placement.data, `${placement.data}.aside`);
+    await assert.rejects(server().start(NEVER), /the databases of this yard are gone/);
+    await rename(`${placement.data}.aside`, placement.data);
+    await server().start(NEVER);
   });
 });

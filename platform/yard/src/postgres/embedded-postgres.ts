@@ -99,14 +99,14 @@ export class EmbeddedPostgres {
   private async initialise(): Promise<void> {
     const { placement, binaries, superuserPassword } = this.options;
     const { owner, home, data } = placement;
-    if (existsSync(this.options.recordFile)) {
-      throw new Error(
-        `the databases of this yard are gone: ${data} is not there; put it back, or restore a backup (yard restore FILE), or begin anew (yard reset)`,
-      );
-    }
     if (existsSync(data)) {
       throw new Error(
         `${data} exists but is no PostgreSQL data folder; move it away, or restore a backup (yard restore FILE)`,
+      );
+    }
+    if (existsSync(this.options.recordFile)) {
+      throw new Error(
+        `the databases of this yard are gone: ${data} is not there; put it back, or restore a backup (yard restore FILE), or begin anew (yard reset)`,
       );
     }
     const making = join(home, `.making-${randomBytes(6).toString('hex')}`);
