@@ -32,6 +32,8 @@ import { Way } from './way.ts';
 
 /** How long the first table is waited for before listening without one; until it comes, requests get 503. */
 const FIRST_TABLE_MS = 10_000;
+/** How long it is waited for which sessions ended before: nobody who signed out is let in by a gateway that has just started. */
+const FIRST_ENDED_MS = 2_000;
 /** How long running requests may take when the gateway stops. */
 const STOP_GRACE_MS = 7_000;
 
@@ -137,12 +139,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await watch.first(AbortSignal.timeout(options.firstTableMs ?? FIRST_TABLE_MS)).catch(() => {
       log.warn('no table from the registry yet; listening without one');
     });
+    await new Promise<void>((resolve) => {
+      const cancel = after(FIRST_ENDED_MS, resolve);
+      void poll.start().then(() => {
+        cancel();
+        resolve();
+      });
+    });
     await door.listen(environment.HOST, environment.PORT);
   } catch (error) {
     await stop();
     throw error;
   }
-  poll.start();
   const { port } = door.server.address() as AddressInfo;
   const adminPort = (admin.address() as AddressInfo).port;
   log.info({ host: environment.HOST, port, adminPort, epoch: routing.epoch }, 'listening');

@@ -4,6 +4,8 @@ import type { EndedSessions } from './ended-sessions.ts';
 import type { SessionStore } from './session-store.ts';
 
 const EVERY_MS = 2_000;
+/** The store tells a thousand or so at a time; what is left after so many answers waits for the next round. */
+const ANSWERS_MAX = 100;
 
 export class EndedPoll {
   private readonly store: SessionStore;
@@ -19,8 +21,9 @@ export class EndedPoll {
     this.after = after;
   }
 
-  start(): void {
-    void this.round();
+  /** Resolves when all that ended before is known, or the store has been found away. */
+  start(): Promise<void> {
+    return this.round();
   }
 
   stop(): void {
@@ -33,11 +36,14 @@ export class EndedPoll {
     if (!this.isStopped) this.cancel = this.after(EVERY_MS, () => void this.round());
   }
 
-  /** While the store is away nothing is forgotten: the cursor stays. */
+  /** Until there are no more. While the store is away nothing is forgotten: the cursor stays. */
   private async ask(): Promise<void> {
-    const answer = await this.store.ended(this.cursor);
-    if (isRefusal(answer)) return;
-    this.ended.add(answer.sessionIds);
-    this.cursor = answer.cursor;
+    for (let answers = 0; answers < ANSWERS_MAX && !this.isStopped; answers += 1) {
+      const answer = await this.store.ended(this.cursor);
+      if (isRefusal(answer)) return;
+      this.ended.add(answer.sessionIds);
+      this.cursor = answer.cursor;
+      if (answer.sessionIds.length === 0) return;
+    }
   }
 }

@@ -37,18 +37,15 @@ async function start(context: TestContext, environment: Readonly<Record<string, 
     socket.on('error', () => {});
     socket.send('hello');
   });
-  const yard = await startTestYard(
-    context,
-    {
-      users: { routes: ['/api/users'], deployments: { 'users-1': [{ id: 'users-a', port: store.upstream.port }] } },
-      echo: {
-        routes: ['/', { path: '/private', auth: 'required' }, { path: '/public', auth: 'none' }],
-        deployments: { 'echo-1': [{ id: 'echo-a', port: upstream.port }] },
-      },
+  const services = {
+    users: { routes: ['/api/users'], deployments: { 'users-1': [{ id: 'users-a', port: store.upstream.port }] } },
+    echo: {
+      routes: ['/', { path: '/private', auth: 'required' }, { path: '/public', auth: 'none' }],
+      deployments: { 'echo-1': [{ id: 'echo-a', port: upstream.port }] },
     },
-    { CORS_ORIGINS: 'http://app.example:3333', ...environment },
-  );
-  return { ...yard, store, seen, streams, server: upstream.server };
+  };
+  const yard = await startTestYard(context, services, { CORS_ORIGINS: 'http://app.example:3333', ...environment });
+  return { ...yard, services, store, seen, streams, server: upstream.server };
 }
 
 type Yard = Awaited<ReturnType<typeof start>>;
@@ -347,6 +344,20 @@ test('a session that ended elsewhere is refused as soon as the store says so', a
   await yard.store.called('/internal/sessions/ended');
   await yard.store.called('/internal/sessions/ended');
   assert.equal((await fetch(yard.url, { headers })).status, 401);
+});
+
+test('a gateway that has just started lets nobody in who signed out before', async (t) => {
+  const yard = await start(t);
+  const signedOut: SignedIn[] = [];
+  for (let turn = 0; turn < 5; turn += 1) {
+    const one = await signedIn(yard);
+    const headers = { authorization: `Bearer ${one.accessToken}` };
+    assert.equal((await fetch(`${yard.url}/api/session`, { method: 'DELETE', headers })).status, 204);
+    signedOut.push(one);
+  }
+  const successor = await startTestYard(t, yard.services, { KEYS_DIR: yard.keysDir });
+  for (const { accessToken } of signedOut)
+    assert.equal((await fetch(successor.url, { headers: { authorization: `Bearer ${accessToken}` } })).status, 401);
 });
 
 test('with the store away the signed-in go on, sign-in says try again, and nobody is signed out', async (t) => {

@@ -8,6 +8,9 @@ import type { TestUpstream } from './test-yard.ts';
 
 export const PASSWORD = 'correct horse battery';
 
+/** So few that several answers are needed to tell all. */
+const ENDED_AT_ONCE = 2;
+
 interface Family {
   readonly sessionId: string;
   generation: number;
@@ -83,7 +86,8 @@ export class TestSessionStore {
       return [204, null];
     }
     const after = Number(new URL(path, 'http://x').searchParams.get('after') ?? 0);
-    return [200, { sessionIds: this.ended.slice(after), cursor: String(this.ended.length) }];
+    const sessionIds = this.ended.slice(after, after + ENDED_AT_ONCE);
+    return [200, { sessionIds, cursor: String(after + sessionIds.length) }];
   }
 
   private grant(family: Family): GrantedSession {
