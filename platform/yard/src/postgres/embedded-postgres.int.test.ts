@@ -146,4 +146,15 @@ describe('the embedded PostgreSQL', { timeout: 300_000 }, () => {
     await rename(`${placement.data}.aside`, placement.data);
     await server().start(NEVER);
   });
+
+  it('a server that has only just been started is stopped too: nothing comes up behind the back of a Ctrl-C', async () => {
+    await server().stop();
+    const starting = new AbortController();
+    const started = server().start(starting.signal);
+    starting.abort(new Error('stopping'));
+    await assert.rejects(started);
+    const recorded = JSON.parse(await readFile(folder.postgresFile, 'utf8')) as { pid: number; born: string };
+    await server().stop();
+    assert.equal(isAlive(recorded), false);
+  });
 });

@@ -57,17 +57,31 @@ export class EmbeddedPostgres {
     await this.removeStaleLock();
     const port = await this.choosePort();
     const identity = await this.launch(port);
-    await this.record(port, identity);
+    try {
+      await this.record(port, identity);
+    } catch (error) {
+      // Nobody would know of it: `stop` finds a server that has only just been started by this record.
+      sendSignal(identity.pid, 'SIGKILL');
+      throw error;
+    }
     return this.ready({ port, process: identity, isAdopted: false }, signal);
   }
 
   /** The server that runs on our data now, whoever started it; null when there is none. */
   async survivor(): Promise<{ readonly port: number; readonly process: ProcessIdentity } | null> {
     const text = await readFileIfAny(join(this.options.placement.data, 'postmaster.pid')).catch(() => null);
-    const found = text === null ? null : parsePostmasterFile(text);
+    // One that has only just been started has not written its own file yet: then ours names it.
+    const found = (text === null ? null : parsePostmasterFile(text)) ?? (await this.recorded());
     if (found === null || !this.isOurServer(found.pid)) return null;
     const facts = processFacts(found.pid);
     return facts === null ? null : { port: found.port, process: { pid: facts.pid, born: facts.born } };
+  }
+
+  private async recorded(): Promise<{ readonly port: number; readonly pid: number } | null> {
+    const parsed = serverFile.safeParse(jsonOrNull((await readFileIfAny(this.options.recordFile)) ?? ''));
+    if (!parsed.success) return null;
+    const { port, pid, born } = parsed.data;
+    return pid !== null && born !== null && isAlive({ pid, born }) ? { port, pid } : null;
   }
 
   /** Resolves when the server has ended; rejects when `signal` aborts. */
