@@ -35,7 +35,7 @@ export async function followLogs(
   onLines: (lines: readonly LogLine[]) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const readers = new Map<string, { offset: number; rest: string }>();
+  const readers = new Map<string, Reader>();
   for (const file of await filesOf(logs, service)) readers.set(file, { offset: await sizeOf(file), rest: '' });
   while (!signal.aborted) {
     const lines: LogLine[] = [];
@@ -49,10 +49,25 @@ export async function followLogs(
   }
 }
 
-async function added(file: string, reader: { offset: number; rest: string }): Promise<string[]> {
+interface Reader {
+  offset: number;
+  /** A line that is not complete yet. */
+  rest: string;
+}
+
+async function added(file: string, reader: Reader): Promise<string[]> {
   const size = await sizeOf(file);
-  if (size < reader.offset) reader.offset = 0;
-  if (size === reader.offset) return [];
+  let lines: string[] = [];
+  if (size < reader.offset) {
+    // Rotated: what had not been read yet is the end of the newest part.
+    lines = await read(`${file}.1`, reader, await sizeOf(`${file}.1`));
+    reader.offset = 0;
+  }
+  return [...lines, ...(await read(file, reader, size))];
+}
+
+async function read(file: string, reader: Reader, size: number): Promise<string[]> {
+  if (size <= reader.offset) return [];
   const handle = await open(file, 'r').catch(() => null);
   if (handle === null) return [];
   try {

@@ -1,5 +1,5 @@
 /** Keeps log files short: a file over the limit is copied aside and emptied, without its writers noticing. */
-import { copyFile, readdir, rename, rm, stat, truncate } from 'node:fs/promises';
+import { copyFile, open, readdir, rename, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export interface RotationLimits {
@@ -9,6 +9,10 @@ export interface RotationLimits {
 }
 
 export const ROTATION: RotationLimits = { sizeMaxBytes: 10_000_000, kept: 5 };
+
+/** Somebody who writes faster than this is copied does not keep the rotation from its end. */
+const REST_ROUNDS_MAX = 20;
+const REST_MAX_BYTES = 1_048_576;
 
 /** Looks at every `*.log` below `folder`, two levels deep. A file that cannot be rotated (a full disk) is left and tried again. */
 export async function rotateLogs(folder: string, limits: RotationLimits = ROTATION): Promise<void> {
@@ -39,5 +43,25 @@ async function rotate(file: string, kept: number): Promise<void> {
     });
   }
   await copyFile(file, `${file}.1`);
+  await copyRest(file, `${file}.1`);
   await truncate(file, 0);
+}
+
+/** What was written while the file was copied; what comes between the last look and the emptying is lost, which takes microseconds. */
+async function copyRest(file: string, part: string): Promise<void> {
+  const to = await open(part, 'a');
+  const from = await open(file, 'r');
+  try {
+    let { size: offset } = await to.stat();
+    for (let round = 0; round < REST_ROUNDS_MAX; round += 1) {
+      const length = Math.min((await from.stat()).size - offset, REST_MAX_BYTES);
+      if (length <= 0) return;
+      const { buffer, bytesRead } = await from.read(Buffer.alloc(length), 0, length, offset);
+      await to.appendFile(buffer.subarray(0, bytesRead));
+      offset += bytesRead;
+    }
+  } finally {
+    await from.close();
+    await to.close();
+  }
 }
