@@ -122,7 +122,7 @@ export class ProcessRuntime implements Runtime {
     if (record === undefined) return false;
     const holders = portHolders(port).map((holder) => holder.pid);
     if (holders.length === 0) return null;
-    const members = new Set(membersOf(record));
+    const members = new Set(this.membersOf(record));
     return holders.some((pid) => members.has(pid) || environmentValue(pid, 'INSTANCE_ID') === id);
   }
 
@@ -167,6 +167,11 @@ export class ProcessRuntime implements Runtime {
     return record;
   }
 
+  /** Of an instance that this process started, whatever is in the group is ours: the kernel gives no process id anew while it names a group. */
+  private membersOf(record: ProcessRecord): number[] {
+    return membersOf(record, this.endOf.has(record.id));
+  }
+
   private async removeRest(record: ProcessRecord): Promise<void> {
     await this.endAll(record, { graceMs: 0 });
   }
@@ -177,7 +182,7 @@ export class ProcessRuntime implements Runtime {
     const asked = new Set<number>();
     for (;;) {
       // The environment is searched only when the group seems empty: it finds what left the group, and is the slower look.
-      let members = membersOf(record);
+      let members = this.membersOf(record);
       if (members.length === 0) members = pidsByEnvironment(record.id);
       if (members.length === 0) break;
       const isOver = performance.now() >= deadlineMs;
@@ -203,7 +208,7 @@ export class ProcessRuntime implements Runtime {
  * Living processes of the instance's group and session. When the leader's id belongs to a stranger by now, the group of that
  * number is the stranger's: then only the environment tells.
  */
-function membersOf(record: ProcessRecord): number[] {
+function membersOf(record: ProcessRecord, isGroupOurs: boolean): number[] {
   if (record.process === null) return pidsByEnvironment(record.id);
   const { pid: leader, born } = record.process;
   const facts = processFacts(leader);
@@ -211,8 +216,8 @@ function membersOf(record: ProcessRecord): number[] {
   if (isReused) return [];
   const members = allProcesses().filter((process) => process.group === leader || process.session === leader);
   if (facts !== null) return members.map((process) => process.pid);
-  // Without its leader a group is ours only if a member says so, or cannot be asked (no Linux).
-  return members.map((process) => process.pid).filter((pid) => isOurs(pid, record.id));
+  // Without its leader a group is ours if we have seen the leader end, if a member says so, or cannot be asked (no Linux).
+  return members.map((process) => process.pid).filter((pid) => isGroupOurs || isOurs(pid, record.id));
 }
 
 const isOurs = (pid: number, id: string): boolean => {

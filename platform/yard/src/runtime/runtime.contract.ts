@@ -23,6 +23,8 @@ const DEAF = `process.on('SIGTERM', () => console.log('no'));`;
 const GRANDCHILD = `require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(ANSWER)}], { stdio: 'inherit' });`;
 const SLOW = `${ANSWER} process.on('SIGTERM', () => setTimeout(() => { console.log('ended in peace'); process.exit(); }, 300));`;
 const SLOW_GRANDCHILD = `require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(SLOW)}], { stdio: 'inherit' });`;
+/** Does not say whose it is. */
+const NAMELESS = `require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(ANSWER)}], { stdio: 'inherit', env: { PORT: process.env.PORT } });`;
 /** Leaves the process group of its parent, as daemons do. */
 const RUNAWAY = `require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(ANSWER)}], { detached: true, stdio: 'ignore' }).unref();`;
 const NEVER = new AbortController().signal;
@@ -95,6 +97,13 @@ export function describeRuntime(name: string, make: () => Promise<RuntimeUnderTe
           spec(`${GRANDCHILD} setTimeout(() => process.exit(1), 500)`, { http: port }),
         );
         await runtime.ended(orphaning.id, NEVER);
+        assert.equal(await isListening(port), false);
+      }));
+
+    it('ends also what an instance that died has started with an environment of its own', () =>
+      using(async ({ runtime, spec }, port) => {
+        const record = await runtime.start(spec(`${NAMELESS} setTimeout(() => process.exit(1), 500)`, { http: port }));
+        await runtime.ended(record.id, NEVER);
         assert.equal(await isListening(port), false);
       }));
 
