@@ -21,6 +21,11 @@ export class ClientConnection {
     this.address = address.startsWith('::ffff:') ? address.slice(7) : address;
   }
 
+  /** Whether nothing is being answered on it, and something may be. */
+  get isIdle(): boolean {
+    return this.running === 0 && !this.isClosing;
+  }
+
   /** After the answer that is being written, the connection ends: politely, reading for a while what the client still sends. */
   closeAfterAnswer(): void {
     if (this.isClosing) return;

@@ -47,8 +47,9 @@ export class FrontDoor {
       connectionsCheckingInterval: 2_000,
       keepAliveTimeout: KEEP_ALIVE_MS,
       noDelay: true,
-      // Anything but a WebSocket (h2c above all) is answered as if the upgrade had not been asked for.
-      shouldUpgradeCallback: isWebSocket,
+      // Anything but a WebSocket (h2c above all) is answered as if the upgrade had not been asked for; so is a WebSocket
+      // behind a request that still waits for its answer on the same connection.
+      shouldUpgradeCallback: (request) => isWebSocket(request) && connectionOf(request.socket).isIdle,
     });
     // 0: never cut off silently; more than 100 headers are refused by our own stage.
     this.server.maxHeadersCount = 0;
@@ -139,6 +140,8 @@ export class FrontDoor {
     closed: (this: ServerResponse) => void,
   ): void {
     socket.on('error', ignore);
+    // A CONNECT behind other requests: Node has let go of the connection, and their answers could not be told from what follows.
+    if (!connectionOf(socket).isIdle) return void socket.destroy();
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(socket);

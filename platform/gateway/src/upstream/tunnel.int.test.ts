@@ -129,6 +129,20 @@ test('an event stream that answers an upgrade ends as event streams do', async (
   await ended;
 });
 
+test('an upgrade or CONNECT behind a request that is not answered yet harms nobody', async (t) => {
+  const upstream = await startWebSocketUpstream(t);
+  const yard = await yardOf(t, upstream.port);
+  const get = `GET / HTTP/1.1\r\nHost: ${yard.host}\r\n\r\n`;
+  const upgrade = `GET / HTTP/1.1\r\nHost: ${yard.host}\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n`;
+  const both = await sendRaw(yard.gateway.port, get + upgrade);
+  assert.equal(both.all.match(/HTTP\/1\.1 200 /g)?.length, 2, 'in order, the upgrade as if it had not been asked for');
+  const refused = `GET / HTTP/1.1\r\nHost: a b\r\n\r\n`;
+  for (const last of [upgrade, `CONNECT ${yard.host} HTTP/1.1\r\nHost: ${yard.host}\r\n\r\n`])
+    for (const before of [get, refused, refused + get]) await sendRaw(yard.gateway.port, before + last);
+  const { socket } = await open(yard);
+  socket.terminate();
+});
+
 test('when its instance leaves, the client is told to come back (1012)', async (t) => {
   const upstream = await startWebSocketUpstream(t);
   const next = await startWebSocketUpstream(t);
