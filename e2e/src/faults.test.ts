@@ -85,7 +85,7 @@ for (const name of ['users', 'feeds', 'front', 'registry', 'postgres', 'gateway'
           return (
             now?.length === pids.get(name)!.length &&
             now.every((pid) => !pids.get(name)!.includes(pid)) &&
-            (await yard.ready(1_000))
+            (await yard.isWell(name))
           );
         },
         30_000,

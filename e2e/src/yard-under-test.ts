@@ -31,7 +31,7 @@ export interface Status {
   >;
   readonly registry: StatusOfPart;
   readonly gateway: StatusOfPart;
-  readonly postgres: { readonly pid: number } | null;
+  readonly postgres: { readonly state: string; readonly pid: number } | null;
 }
 
 export interface CommandResult {
@@ -166,6 +166,14 @@ export class YardUnderTest {
     if (postgres !== null) pids.set('postgres', [postgres.pid]);
     if (supervisor !== null) pids.set('supervisor', [supervisor.pid]);
     return pids;
+  }
+
+  /** Whether this part is ready, as `yard status` says. */
+  async isWell(name: string): Promise<boolean> {
+    const status = await this.status();
+    const part =
+      name === 'registry' || name === 'gateway' || name === 'postgres' ? status[name] : status.services[name];
+    return part?.state === 'ready';
   }
 
   /** HTTP port of the first instance of a service. */
