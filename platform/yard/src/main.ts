@@ -5,7 +5,7 @@ import { EXIT } from './command.ts';
 
 const { stdin, stdout, stderr, env } = process;
 // isTTY is undefined where there is no terminal, and the library takes that for its own guess (colours wherever CI is set)
-const isColoured = Boolean(stdout.isTTY) && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
+const isColoured = stdout.isTTY ? (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb' : false;
 
 // A reader that went away (`yard logs | head`) ends a command quietly; a supervisor goes on without one, also when its terminal is gone.
 const isSupervisor = process.argv[2] === 'up' || process.argv[2] === 'supervise';
