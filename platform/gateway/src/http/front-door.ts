@@ -63,11 +63,11 @@ export class FrontDoor {
     this.server.on('request', take);
     this.server.on('checkContinue', take);
     this.server.on('checkExpectation', take);
-    this.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
-      this.takeUpgrade(request, socket as Socket, head, closed),
+    this.server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) =>
+      this.takeUpgrade(request, stream, head, closed),
     );
-    this.server.on('connect', (request: IncomingMessage, socket: Duplex) =>
-      this.takeUpgrade(request, socket as Socket, Buffer.alloc(0), closed),
+    this.server.on('connect', (request: IncomingMessage, stream: Duplex) =>
+      this.takeUpgrade(request, stream, Buffer.alloc(0), closed),
     );
     this.server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) =>
       answerUnparsed(error, socket as Socket),
@@ -135,10 +135,13 @@ export class FrontDoor {
   /** An upgrade leaves Node's HTTP server behind; a response of our own makes it an exchange like any other until it is accepted. */
   private takeUpgrade(
     request: IncomingMessage,
-    socket: Socket,
+    stream: Duplex,
     head: Buffer,
     closed: (this: ServerResponse) => void,
   ): void {
+    // While a body is on its way, Node gives a stream of its own; such a request is refused, on the connection itself.
+    const { socket } = request;
+    stream.on('error', ignore);
     socket.on('error', ignore);
     // A CONNECT behind other requests: Node has let go of the connection, and their answers could not be told from what follows.
     if (!connectionOf(socket).isIdle) return void socket.destroy();

@@ -143,6 +143,16 @@ test('an upgrade or CONNECT behind a request that is not answered yet harms nobo
   socket.terminate();
 });
 
+test('an upgrade whose body is still on its way is refused, and harms nobody', async (t) => {
+  const upstream = await startWebSocketUpstream(t);
+  const yard = await yardOf(t, upstream.port);
+  const head = `GET / HTTP/1.1\r\nHost: ${yard.host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n`;
+  for (const body of ['Content-Length: 30\r\n\r\nabc', 'Transfer-Encoding: chunked\r\n\r\n3\r\n'])
+    assert.equal((await sendRaw(yard.gateway.port, head + body)).status, 400);
+  const { socket } = await open(yard);
+  socket.terminate();
+});
+
 test('when its instance leaves, the client is told to come back (1012)', async (t) => {
   const upstream = await startWebSocketUpstream(t);
   const next = await startWebSocketUpstream(t);
