@@ -1,8 +1,7 @@
 /** Feeds as tests run it: the real application on a real port and database, fed by a real log of Users' events over HTTP. */
-import { generateKeyPairSync, sign } from 'node:crypto';
 import type { Server } from 'node:http';
 import type { Post } from '@switchyard/contracts/feeds';
-import { IDENTITY_HEADER, SERVICE_AUDIENCE, TOKEN_ISSUER } from '@switchyard/contracts/identity';
+import { IDENTITY_HEADER } from '@switchyard/contracts/identity';
 import type { Identity } from '@switchyard/contracts/identity';
 import type { Person } from '@switchyard/contracts/users';
 import { usersEvents } from '@switchyard/contracts/users-events';
@@ -12,6 +11,9 @@ import { LogTransport } from '@switchyard/kit/events/log-transport';
 import { eventMigrations } from '@switchyard/kit/events/migrations';
 import { appendEvent, eraseEvents } from '@switchyard/kit/events/outbox';
 import { closeServer, listen, portOf } from '@switchyard/kit/http/server';
+import { ask as send } from '@switchyard/kit/http/test-ask';
+import type { Answer as Answered, Asked } from '@switchyard/kit/http/test-ask';
+import { TestKeys } from '@switchyard/kit/identity/test-keys';
 import { IdentityVerifier, remoteKeys, ServiceTokenVerifier } from '@switchyard/kit/identity/tokens';
 import { uuidv7 } from '@switchyard/kit/ids';
 import { Lifecycle } from '@switchyard/kit/lifecycle';
@@ -31,11 +33,7 @@ import type { PeopleDirectory } from './domain/people-directory.ts';
 export const log = createLogger({ service: 'feeds', level: process.env['TEST_LOG_LEVEL'] ?? 'fatal' });
 const LOOPBACK = '127.0.0.1';
 
-export interface Answer<B = Record<string, unknown>> {
-  readonly status: number;
-  readonly body: B;
-  readonly headers: Headers;
-}
+export type Answer<B = Record<string, unknown>> = Answered<B>;
 export interface Items<T> {
   readonly items: T[];
   readonly nextCursor: string | null;
@@ -47,43 +45,6 @@ export interface TestPerson extends Identity {
   posts(text: string): Promise<Post>;
   feed(query?: string): Promise<Items<Post>>;
   headers(): Record<string, string>;
-}
-
-/** Signs tokens as the gateway and the yard do, and shows the key. */
-export class TestKeys {
-  private readonly pair = generateKeyPairSync('ed25519');
-  private server: Server | null = null;
-
-  async serve(): Promise<string> {
-    const key = { ...this.pair.publicKey.export({ format: 'jwk' }), kid: 'test', alg: 'EdDSA', use: 'sig' };
-    this.server = await listen(
-      (_request, response) =>
-        void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ keys: [key] })),
-      { host: LOOPBACK, port: 0 },
-    );
-    return `http://${LOOPBACK}:${portOf(this.server)}/`;
-  }
-
-  token(claims: object): string {
-    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-    const nowS = Math.floor(Date.now() / 1_000);
-    const signed = `${part({ alg: 'EdDSA', kid: 'test' })}.${part({ iss: TOKEN_ISSUER, iat: nowS, ...claims })}`;
-    return `${signed}.${sign(null, Buffer.from(signed), this.pair.privateKey).toString('base64url')}`;
-  }
-
-  identity(who: Identity): string {
-    const { id: sub, handle, name } = who;
-    const exp = Math.floor(Date.now() / 1_000) + 60;
-    return this.token({ aud: 'feeds', sub, sid: uuidv7(), handle, name, exp });
-  }
-
-  service(name: string): string {
-    return this.token({ aud: SERVICE_AUDIENCE, sub: name });
-  }
-
-  async close(): Promise<void> {
-    if (this.server !== null) await closeServer(this.server, 100);
-  }
 }
 
 /** Users, as far as Feeds knows it: its log of events, and who resolves handles. */
@@ -192,7 +153,7 @@ let people = 0;
 
 export async function startTestFeeds(): Promise<TestFeeds> {
   const postgres = await startTestPostgres();
-  const keys = new TestKeys();
+  const keys = new TestKeys('feeds');
   const jwksUrl = await keys.serve();
   const remote = remoteKeys(jwksUrl);
   const serviceTokens = new ServiceTokenVerifier(remote);
@@ -205,22 +166,8 @@ export async function startTestFeeds(): Promise<TestFeeds> {
   const { url, assembled } = instances[0]!;
   const db = openDatabase({ url: databaseUrl, log });
 
-  const ask = async <B>(
-    method: string,
-    path: string,
-    more: { body?: unknown; headers?: Record<string, string> } = {},
-  ): Promise<Answer<B>> => {
-    const { body } = more;
-    const raw = typeof body === 'string' || Buffer.isBuffer(body);
-    const response = await fetch(`${url}${path}`, {
-      method,
-      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...more.headers },
-      body: body === undefined ? null : raw ? (body as string) : JSON.stringify(body),
-      signal: AbortSignal.timeout(20_000),
-    });
-    const text = await response.text();
-    return { status: response.status, body: (text === '' ? null : JSON.parse(text)) as B, headers: response.headers };
-  };
+  const ask = <B>(method: string, path: string, more: Asked = {}): Promise<Answer<B>> =>
+    send<B>(url, method, path, more);
   const somebody = (handle = `person_${(people += 1)}`): TestPerson => {
     const who: Identity = { id: uuidv7(), handle, name: `Name of ${handle}` };
     const headers = { [IDENTITY_HEADER]: keys.identity(who) };
