@@ -129,6 +129,20 @@ test('an event stream that answers an upgrade ends as event streams do', async (
   await ended;
 });
 
+test('a client that leaves what it got instead of a WebSocket takes it along', async (t) => {
+  const yard = await startYardWith(t, (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
+  });
+  const socket = new WebSocket(`ws://${yard.host}/`);
+  socket.on('error', () => {});
+  const asked = once(yard.upstream.server, 'request');
+  const [, stream] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
+  const [request] = (await asked) as [IncomingMessage];
+  const left = once(request.socket, 'close', { signal: AbortSignal.timeout(5_000) });
+  stream.destroy();
+  await left;
+});
+
 test('an upgrade or CONNECT behind a request that is not answered yet harms nobody', async (t) => {
   const upstream = await startWebSocketUpstream(t);
   const yard = await yardOf(t, upstream.port);

@@ -117,6 +117,9 @@ export class Tunnel implements Watched, OpenStream, Runner {
     answer.pipe(exchange.response);
     answer.on('error', () => this.client.destroy());
     this.sinceMs = Infinity;
+    // Nobody reads the connection since the upgrade: what still comes is thrown away, so that the client's leaving is noticed.
+    this.client.on('end', () => this.client.destroy());
+    this.client.resume();
     if (isEventStream) around.streams.add(this);
   }
 
