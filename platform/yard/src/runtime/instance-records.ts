@@ -33,17 +33,27 @@ export class InstanceRecords {
     await writeFileAtomic(join(this.folder, `${record.id}.json`), JSON.stringify(record), { isDurable: false });
   }
 
-  /** A record that cannot be read is skipped: whatever it stood for is found by its environment. */
+  /** A record that cannot be read is skipped. */
   async all(): Promise<ProcessRecord[]> {
-    let names: string[];
+    const records = await Promise.all((await this.ids()).map((id) => this.readOne(`${id}.json`)));
+    return records.filter((record) => record !== null);
+  }
+
+  /** Ids of the records that cannot be read: what they stood for is found by the id alone. */
+  async unreadable(): Promise<string[]> {
+    const ids = await this.ids();
+    const records = await Promise.all(ids.map((id) => this.readOne(`${id}.json`)));
+    return ids.filter((_, index) => records[index] === null);
+  }
+
+  private async ids(): Promise<string[]> {
     try {
-      names = await readdir(this.folder);
+      const names = await readdir(this.folder);
+      return names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -'.json'.length));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
       throw error;
     }
-    const records = await Promise.all(names.filter((name) => name.endsWith('.json')).map((name) => this.readOne(name)));
-    return records.filter((record) => record !== null);
   }
 
   async remove(id: string): Promise<void> {

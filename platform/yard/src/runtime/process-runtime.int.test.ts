@@ -72,6 +72,20 @@ it('a process made just before the supervisor died is found by what it wrote its
   }
 });
 
+it('an instance whose record was torn is ended, so that it keeps its port from nobody', async () => {
+  const under = await make();
+  try {
+    const record = await under.runtime.start(under.spec('setTimeout(() => {}, 1e9)', { http: await freePort() }));
+    const facts = processFacts(Number(record.handle))!;
+    await writeFile(join(under.folder, 'instances', `${record.id}.json`), '{"version":1,"id":"');
+    assert.deepEqual(await under.again().list(), []);
+    assert.equal(isAlive(facts), false);
+    assert.deepEqual(await readdir(join(under.folder, 'instances')), []);
+  } finally {
+    await under.cleanUp();
+  }
+});
+
 it('a stranger that has got the process id of a dead instance is neither taken over nor killed', async () => {
   const under = await make();
   try {

@@ -73,6 +73,8 @@ export class ProcessRuntime implements Runtime {
   }
 
   async list(): Promise<readonly InstanceRecord[]> {
+    // Nobody can go on with an instance of which only the id is left; its process would keep its port for ever.
+    for (const id of await this.records.unreadable()) await this.removeRest(await this.resolved(recordOf(id)));
     const alive: InstanceRecord[] = [];
     for (const written of await this.records.all()) {
       const record = await this.resolved(written);
@@ -244,6 +246,19 @@ async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T
     signal.removeEventListener('abort', onAbort);
   }
 }
+
+/** Of an instance of which nothing but its id is known. */
+const recordOf = (id: string): ProcessRecord => ({
+  version: 1,
+  id,
+  service: '',
+  deployment: '',
+  ports: {},
+  logFile: '',
+  labels: {},
+  startedAt: '',
+  process: null,
+});
 
 function toInstanceRecord({ process: running, version: _version, ...record }: ProcessRecord): InstanceRecord {
   return { ...record, handle: running === null ? '' : String(running.pid) };
