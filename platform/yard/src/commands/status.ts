@@ -4,6 +4,7 @@ import type { Command, Invocation } from '../command.ts';
 import { askSupervisor } from '../control/control-client.ts';
 import { readStatusFromRecords } from '../status/read-status.ts';
 import type { YardStatus } from '../status/yard-status.ts';
+import { findYard } from '../yard-folder.ts';
 import { readYard } from './read-yard.ts';
 
 export const statusCommand: Command = {
@@ -12,9 +13,10 @@ export const statusCommand: Command = {
   summary: 'services, live and standby deployment, instances, epoch',
   options: { json: { type: 'boolean', help: 'one JSON object' } },
   run: async (invocation) => {
-    const { folder, yard } = readYard(invocation);
+    const folder = findYard(invocation.cwd);
+    // What runs can be seen also while somebody is in the middle of an edit of the yard file.
     const answer = await askSupervisor(folder, { do: 'status' });
-    const status = answer?.status ?? (await readStatusFromRecords(folder, yard));
+    const status = answer?.status ?? (await readStatusFromRecords(folder, readYard(invocation).yard));
     invocation.stdout.write(
       invocation.values['json'] === true
         ? `${JSON.stringify(status)}\n`

@@ -1,5 +1,5 @@
 /** One supervisor for each yard: a lock that the kernel holds for as long as the process lives, and not a moment longer. */
-import { chmodSync, truncateSync } from 'node:fs';
+import { chmodSync, closeSync, openSync, truncateSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
 /** The journal stays in memory: a file for it would need room, and a yard on a full disk must still be stopped. */
@@ -16,6 +16,8 @@ export class SupervisorLock {
 
   /** Null when another process has it. */
   static take(file: string): SupervisorLock | null {
+    // What the system has against the file it says better than SQLite would.
+    closeSync(openSync(file, 'a', 0o600));
     let database = new DatabaseSync(file, { timeout: 0 });
     try {
       try {
