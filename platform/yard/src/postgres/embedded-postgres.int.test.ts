@@ -1,6 +1,7 @@
 /** The yard's own PostgreSQL: a real server, killed, adopted, moved, and shared between services that may not see each other. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -79,6 +80,14 @@ describe('the embedded PostgreSQL', { timeout: 300_000 }, () => {
     assert.equal((await stat(placement.data)).mode & 0o077, 0);
     const survivor = (await server().survivor())!;
     assert.notEqual((await stat(`/proc/${survivor.process.pid}`).catch(() => stat(placement.data))).uid, 0);
+  });
+
+  it('nothing stays of an initialisation whose supervisor was killed', async () => {
+    await server().stop();
+    const left = join(placement.home, '.making-0123456789ab');
+    await mkdir(join(left, 'data'), { recursive: true });
+    await server().start(NEVER);
+    assert.equal(existsSync(left), false);
   });
 
   it('is adopted by the next supervisor as it runs', async () => {

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chown, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
@@ -22,6 +22,7 @@ const START_TIMEOUT_MS = 300_000;
 const STOP_FAST_MS = 30_000;
 const STOP_IMMEDIATE_MS = 5_000;
 const POLL_MS = 50;
+const MAKING = '.making-';
 const ADOPTED_POLL_MS = 250;
 
 /** `.yard/postgres.json`: what is remembered of the server between supervisors. */
@@ -53,6 +54,7 @@ export class EmbeddedPostgres {
   async start(signal: AbortSignal): Promise<RunningServer> {
     const survivor = await this.survivor();
     if (survivor !== null) return this.ready({ ...survivor, isAdopted: true }, signal);
+    await this.removeHalfMade();
     if (!existsSync(join(this.options.placement.data, 'PG_VERSION'))) await this.initialise();
     await this.removeStaleLock();
     const port = await this.choosePort();
@@ -123,7 +125,7 @@ export class EmbeddedPostgres {
         `the databases of this yard are gone: ${data} is not there; put it back, or restore a backup (yard restore FILE), or begin anew (yard reset)`,
       );
     }
-    const making = join(home, `.making-${randomBytes(6).toString('hex')}`);
+    const making = join(home, `${MAKING}${randomBytes(6).toString('hex')}`);
     const passwordFile = join(making, 'password');
     try {
       await mkdir(making, { mode: 0o700 });
@@ -135,6 +137,14 @@ export class EmbeddedPostgres {
     } finally {
       await rm(making, { recursive: true, force: true });
     }
+  }
+
+  /** What a supervisor that was killed meanwhile left of its initialisation. */
+  private async removeHalfMade(): Promise<void> {
+    const { home } = this.options.placement;
+    const names = await readdir(home).catch(() => []);
+    for (const name of names.filter((name) => name.startsWith(MAKING)))
+      await rm(join(home, name), { recursive: true, force: true, maxRetries: 3 });
   }
 
   private async runInitdb(program: string, args: readonly string[], cwd: string): Promise<void> {
