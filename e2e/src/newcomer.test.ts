@@ -16,10 +16,11 @@ const isRoot = userInfo().uid === 0;
 const isTaken = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port });
-    socket
-      .once('connect', () => resolve(true))
-      .once('error', () => resolve(false))
-      .once('close', () => socket.destroy());
+    const answer = (taken: boolean) => {
+      socket.destroy();
+      resolve(taken);
+    };
+    socket.once('connect', () => answer(true)).once('error', () => answer(false));
   });
 
 async function takenPorts(): Promise<number[]> {
