@@ -214,3 +214,25 @@ test('nothing is left open in the code, and no test is switched off', () => {
   });
   assert.deepEqual(faults, []);
 });
+
+test('every file and folder that a document of the house names is there', () => {
+  const documents = tracked.filter((file) =>
+    /^(?:[A-Z]+|decisions\/[^/]+|[^/]+\/README|[^/]+\/[^/]+\/README)\.md$/.test(file),
+  );
+  const faults = documents.flatMap((file) =>
+    [
+      ...read(file).matchAll(
+        /`((?:contracts|kit|platform|services|demo|e2e|bench|bin|docs|decisions)\/[A-Za-z0-9_./-]*[A-Za-z0-9_/])`/g,
+      ),
+    ]
+      .map((match) => match[1]!)
+      .filter(
+        (named) =>
+          !/(?:^|\/)dist\//.test(named) &&
+          !existsSync(path.join(ROOT, named)) &&
+          !tracked.some((one) => one.startsWith(`${named}-`)),
+      )
+      .map((named) => `${file}: ${named}`),
+  );
+  assert.deepEqual(faults, []);
+});
