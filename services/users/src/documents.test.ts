@@ -1,25 +1,10 @@
-/** The documents that are committed and the README say what the code does. UPDATE_DOCUMENTS=1 writes the documents anew. */
-import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { test } from 'node:test';
-import { undocumentedErrors } from '@switchyard/kit/errors-documented';
+/** The documents that are committed and the README say what the code does. */
+import { documentsContract } from '@switchyard/kit/documents.contract';
 import { asyncApi, openApi } from './documents.ts';
 import { usersErrors } from './domain/errors.ts';
 
-for (const [name, document] of Object.entries({ 'users.openapi.json': openApi, 'users.asyncapi.json': asyncApi })) {
-  test(`docs/api/${name} is what the contracts say`, () => {
-    const file = new URL(`../../../docs/api/${name}`, import.meta.url);
-    const made = `${JSON.stringify(document, null, 2)}\n`;
-    if (process.env['UPDATE_DOCUMENTS'] === '1') writeFileSync(file, made);
-    assert.equal(readFileSync(file, 'utf8'), made, 'UPDATE_DOCUMENTS=1 npm test writes it anew');
-  });
-}
-
-test('the README lists every error with its status, and no other', () => {
-  assert.deepEqual(undocumentedErrors(readFileSync(new URL('../README.md', import.meta.url), 'utf8'), usersErrors), []);
-});
-
-test('every error of Users is named by an operation that answers it', () => {
-  const text = JSON.stringify(openApi);
-  for (const { code } of Object.values(usersErrors)) assert.ok(text.includes(`"${code}"`), code);
+documentsContract({
+  service: new URL('../', import.meta.url),
+  documents: { 'users.openapi.json': openApi, 'users.asyncapi.json': asyncApi },
+  errors: usersErrors,
 });
