@@ -36,6 +36,8 @@ async function signUp(page: Page, person: Person): Promise<void> {
   await page.getByRole('textbox', { name: 'Write a post' }).waitFor();
 }
 
+/** In the list, not in the box where it was written. */
+const commentWith = (page: Page, text: string) => page.getByRole('listitem').filter({ hasText: text });
 const postWith = (page: Page, text: string) => page.getByRole('article').filter({ hasText: text });
 
 for (const door of ['the gateway', "the front's own port"] as const) {
@@ -72,12 +74,12 @@ for (const door of ['the gateway', "the front's own port"] as const) {
       await postWith(b.page, text).getByRole('link', { name: '0 comments' }).click();
       await b.page.getByRole('textbox', { name: 'Write a comment' }).fill('Mind the gap');
       await b.page.getByRole('button', { name: 'Comment', exact: true }).click();
-      await b.page.getByText('Mind the gap').waitFor();
+      await commentWith(b.page, 'Mind the gap').waitFor();
 
       await a.page.reload();
       await postWith(a.page, text).getByText('1 like', { exact: true }).waitFor({ state: 'attached' });
       await postWith(a.page, text).getByRole('link', { name: '1 comment' }).click();
-      await a.page.getByText('Mind the gap').waitFor();
+      await commentWith(a.page, 'Mind the gap').waitFor();
 
       await b.page.goto(`/people/${ada.handle}`);
       await b.page.getByRole('button', { name: 'Block' }).click();
