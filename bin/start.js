@@ -13,7 +13,7 @@ if (major < 20) {
 const { installPackages, NotInstalled } = await import('./packages.js');
 const { NoPinnedNode, pinnedNode, resolved, runForeground } = await import('./pinned-node.js');
 
-/** Services are built by `yard up` itself, as switchyard.yaml says; compiling them here as well makes that quick. */
+/** Services are built by `yard up` itself, as switchyard.yaml says; compiling them here as well makes that quick. `npm run demo` needs its own. */
 const PROJECTS = [
   'platform/registry',
   'platform/gateway',
@@ -21,6 +21,7 @@ const PROJECTS = [
   'services/users',
   'services/feeds',
   'services/front',
+  'demo',
 ];
 
 try {

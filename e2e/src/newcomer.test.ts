@@ -73,6 +73,8 @@ for (const who of ['root', 'an ordinary user'] as const) {
           const page = await fetch('http://localhost:8000/', { headers: { accept: 'text/html' } });
           assert.equal(page.status, 200);
           assert.match(await page.text(), /<title>/);
+          const demo = await run('npm', ['run', '--silent', 'demo'], clone, env);
+          assert.match(demo.stdout, /^Sign in at http:\/\/localhost:8000 as /, demo.stderr);
         } catch (error) {
           throw new Error(`npm start said:\n${said}`, { cause: error });
         } finally {
