@@ -81,8 +81,8 @@ test('underscore and dot aliases of forwarding headers do not pass (Traefik #129
     'Proxy: http://evil',
   ]);
   const text = JSON.stringify([...sent]);
-  for (const forged of ['6.6.6.6', 'evil', 'https', 'root', '443'])
-    assert.ok(!text.includes(forged), `${forged}: ${text}`);
+  for (const forged of ['6.6.6.6', 'evil', 'https', 'root']) assert.ok(!text.includes(forged), `${forged}: ${text}`);
+  assert.equal(sent.has('x-forwarded-port'), false);
   assert.deepEqual(sent.get('x-forwarded-for'), ['127.0.0.1']);
   assert.deepEqual(sent.get('x-forwarded-proto'), ['http']);
 });
