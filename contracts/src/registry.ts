@@ -82,7 +82,10 @@ export const deployment = z.object({
 });
 export type Deployment = z.infer<typeof deployment>;
 
-/** Shares of traffic by deployment while a canary runs, in percent, adding up to 100; null: all to `live`. */
+/**
+ * Shares of traffic by deployment while a canary runs, in percent, adding up to 100; null: all to `live`. A deployment with the
+ * share 0 is a preview: it gets only requests that ask for it with the operator's token.
+ */
 export const split = z.record(deploymentId, z.int().min(0).max(100)).nullable();
 
 export const serviceEntry = z.object({
@@ -123,10 +126,19 @@ export const watchQuery = z.strictObject({
     .describe('A watcher that routes: it has a lease, and must acknowledge'),
 });
 
+/** What a watcher has sent to one deployment since the watcher started; the numbers only grow. */
+export const traffic = z.object({
+  requests: z.int().min(0).describe('Requests that have ended, those aside whose client went away'),
+  failed: z.int().min(0).describe('Of these: answered 5xx by the service, or not answered (refused, reset, timed out)'),
+  latencyMs: z.number().min(0).describe('Sum over `requests` of the time to the head of the answer, in milliseconds'),
+});
+export type Traffic = z.infer<typeof traffic>;
+
 /** Body of `PUT /v1/watchers/{id}/ack`; it also renews the watcher's lease (10 s). */
 export const acknowledgement = z.strictObject({
   epoch: z.int().min(0),
   inFlight: z.record(deploymentId, z.int().min(0)).default({}),
+  traffic: z.record(deploymentId, traffic).default({}),
 });
 export type Acknowledgement = z.infer<typeof acknowledgement>;
 export const WATCHER_LEASE_MS = 10_000;
@@ -139,6 +151,7 @@ export const watchers = z.object({
       connected: z.boolean(),
       epoch: z.int().nullable().describe('Last acknowledged'),
       inFlight: z.record(deploymentId, z.int()),
+      traffic: z.record(deploymentId, traffic).default({}),
       leaseExpiresInMs: z.int(),
     }),
   ),
@@ -158,13 +171,46 @@ export const liveChange = z.strictObject({
     )
     .refine((changes) => Object.keys(changes).length > 0, 'must name a service'),
   expect: z.int().min(0).describe('The epoch that the caller decided by'),
-  locks: z.record(serviceName, z.int()).default({}),
+  locks: z
+    .record(serviceName, z.int())
+    .default({})
+    .describe('Fencing tokens; needed for services whose lock is held, refused when they are of no lock that is held'),
 });
 export type LiveChange = z.infer<typeof liveChange>;
 export type LiveChangeInput = z.input<typeof liveChange>;
 export const liveAnswer = z.object({ epoch: z.int() });
 /** The 409 of `POST /v1/live` whose `expect` is not the current epoch (REGISTRY_EPOCH_MOVED) also says what it is. */
 export const epochMovedProblem = problem.extend({ epoch: z.int() });
+
+/** What is live as it was decided, whatever instances there are: answered also while the registry recovers. */
+export const liveDecisions = z.object({
+  epoch: z.int(),
+  services: z.record(serviceName, z.object({ live: deploymentId.nullable(), standby: deploymentId.nullable(), split })),
+});
+export type LiveDecisions = z.infer<typeof liveDecisions>;
+
+export const LOCK_TTL_MIN_MS = 1_000;
+export const LOCK_TTL_MAX_MS = 600_000;
+
+/**
+ * Body of the calls on a service's lock. POST takes it, and gives a new token also to the holder who has it already, so that what he
+ * sent before (or a process of his that was thought dead) is refused; PUT renews and keeps the token; DELETE releases.
+ */
+export const lockRequest = z.strictObject({
+  holder: z.string().min(1).max(200).describe('Who takes it; unique to one piece of work, such as one swap'),
+  ttlMs: z.int().min(LOCK_TTL_MIN_MS).max(LOCK_TTL_MAX_MS).default(10_000),
+});
+export const lockRelease = z.strictObject({ holder: z.string().min(1).max(200) });
+export type LockRequestInput = z.input<typeof lockRequest>;
+export const lockAnswer = z.object({
+  service: serviceName,
+  holder: z.string(),
+  token: z.int().describe('Larger than every token given before, also across restarts'),
+  ttlMs: z.int(),
+});
+export type LockAnswer = z.infer<typeof lockAnswer>;
+/** The 409 of a lock that somebody else holds (REGISTRY_LOCK_HELD) also says who, and for how long at most. */
+export const lockHeldProblem = problem.extend({ holder: z.string(), expiresInMs: z.int() });
 
 /** Body of `PUT /v1/declarations`: every service that the yard file declares; replaces what was declared. Operator's token. */
 export const declarations = z.strictObject({
@@ -174,6 +220,7 @@ export type Declarations = z.infer<typeof declarations>;
 export type DeclarationsInput = z.input<typeof declarations>;
 
 const instanceParams = z.strictObject({ id: instanceId });
+const serviceParams = z.strictObject({ service: serviceName });
 
 /** Any request can get these: the registry is for programs on this machine, not for web pages. */
 const EVERYWHERE = ['REGISTRY_HOST_REFUSED', 'REGISTRY_WEB_PAGE_REFUSED'] as const;
@@ -255,6 +302,44 @@ export const registryOperations = {
     answer: { status: 200, schema: watchers },
     errors: [...EVERYWHERE, 'REGISTRY_RECOVERING'],
   },
+  readLive: {
+    method: 'GET',
+    path: '/v1/live',
+    summary: 'What is live as it was decided; answered also while the registry recovers',
+    access: 'public',
+    answer: { status: 200, schema: liveDecisions },
+    errors: [...EVERYWHERE],
+  },
+  lock: {
+    method: 'POST',
+    path: '/v1/services/{service}/lock',
+    summary: 'Take the lock of a service, with a fencing token',
+    access: 'operator',
+    params: serviceParams,
+    body: lockRequest,
+    answer: { status: 200, schema: lockAnswer },
+    errors: [...FOR_OPERATOR, 'REGISTRY_LOCK_HELD', 'REGISTRY_SERVICE_UNKNOWN'],
+  },
+  renewLock: {
+    method: 'PUT',
+    path: '/v1/services/{service}/lock',
+    summary: 'Renew a lock; 409 when it is not (or no longer) held by this holder',
+    access: 'operator',
+    params: serviceParams,
+    body: lockRequest,
+    answer: { status: 200, schema: lockAnswer },
+    errors: [...FOR_OPERATOR, 'REGISTRY_LOCK_HELD', 'REGISTRY_LOCK_UNKNOWN'],
+  },
+  unlock: {
+    method: 'DELETE',
+    path: '/v1/services/{service}/lock',
+    summary: 'Release a lock; one that is not held is released already',
+    access: 'operator',
+    params: serviceParams,
+    body: lockRelease,
+    answer: { status: 204 },
+    errors: [...FOR_OPERATOR, 'REGISTRY_LOCK_HELD'],
+  },
   setLive: {
     method: 'POST',
     path: '/v1/live',
@@ -269,6 +354,7 @@ export const registryOperations = {
       'REGISTRY_SERVICE_UNKNOWN',
       'REGISTRY_SPLIT_INVALID',
       'REGISTRY_LOCK_UNKNOWN',
+      'REGISTRY_LOCK_HELD',
       'REGISTRY_RECOVERING',
     ],
   },

@@ -93,6 +93,33 @@ const databaseName = z
 const INSTANCES_SAYS = `must be a whole number from 1 to ${INSTANCES_MAX}`;
 const HEALTH_SAYS = 'must be a path that begins with /, such as /health/ready';
 
+const path = z.string({ error: HEALTH_SAYS }).regex(/^\/[^\s#]{0,1999}$/, HEALTH_SAYS);
+
+const REVERT_DEFAULT = { minRequests: 20, errorRatio: 0.05, latencyRatio: 3 };
+const ratio = (min: number, max: number) => {
+  const error = `must be a number from ${min} to ${max}`;
+  return z.number({ error }).min(min, error).max(max, error);
+};
+const REQUESTS_SAYS = 'must be a whole number from 1 to 1000000';
+/** When a new deployment is worse than the one before. */
+const revert = z.strictObject(
+  {
+    minRequests: z
+      .int({ error: REQUESTS_SAYS })
+      .min(1, REQUESTS_SAYS)
+      .max(1_000_000, REQUESTS_SAYS)
+      .default(REVERT_DEFAULT.minRequests)
+      .describe('Fewer requests than this within ten seconds decide nothing'),
+    errorRatio: ratio(0, 1)
+      .default(REVERT_DEFAULT.errorRatio)
+      .describe('Share of failed requests above that of the deployment before, 0 to 1'),
+    latencyRatio: ratio(1, 1_000)
+      .default(REVERT_DEFAULT.latencyRatio)
+      .describe('Mean time to the answer, as a multiple of that of the deployment before'),
+  },
+  { error: 'must be { minRequests, errorRatio, latencyRatio }' },
+);
+
 /** One entry of `services`. */
 const service = z
   .strictObject(
@@ -140,13 +167,33 @@ const service = z
       postgres: databaseName
         .optional()
         .describe('A database of its own, on the embedded server or on the one at YARD_POSTGRES_URL'),
+      migrate: command('a command, such as node dist/migrate.js')
+        .optional()
+        .describe('Run from a new deployment before it starts; must leave the one that is live working (expand)'),
+      contract: command('a command, such as node dist/contract.js')
+        .optional()
+        .describe('Run from a new deployment once it alone is left, after the bake (contract)'),
+      warm: z
+        .array(path, { error: 'must be a list of paths, such as [/api/users?query=a]' })
+        .max(50)
+        .default([])
+        .describe('Paths asked of each new instance (GET) before it gets traffic'),
+      bake: duration({ minMs: 0, maxMs: 86_400_000, says: '30s (0s to 24h)' })
+        .default(30_000)
+        .describe('How long the deployment before stays hot after a swap, and the new one is watched'),
+      drainTimeout: duration({ minMs: 0, maxMs: 86_400_000, says: '30s (0s to 24h)' })
+        .default(30_000)
+        .describe('Longest wait for the requests that run on a deployment before it is stopped'),
+      revert: revert.default(REVERT_DEFAULT).describe('When a swap is taken back by itself during its bake'),
     },
     { error: 'must be a service: at least run and ports' },
   )
-  .transform(({ startTimeout, stopGrace, ...rest }) => ({
+  .transform(({ startTimeout, stopGrace, bake, drainTimeout, ...rest }) => ({
     ...rest,
     startTimeoutMs: startTimeout,
     stopGraceMs: stopGrace,
+    bakeMs: bake,
+    drainTimeoutMs: drainTimeout,
   }));
 
 const registry = z.strictObject(

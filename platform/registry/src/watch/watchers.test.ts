@@ -14,9 +14,9 @@ test('a watcher has acknowledged nothing until it says so', () => {
   watchers.seen('gw-1', 'gateway');
   watchers.opened('gw-1');
   assert.deepEqual(watchers.list(), [
-    { id: 'gw-1', role: 'gateway', connected: true, epoch: null, inFlight: {}, leaseExpiresInMs: 10_000 },
+    { id: 'gw-1', role: 'gateway', connected: true, epoch: null, inFlight: {}, traffic: {}, leaseExpiresInMs: 10_000 },
   ]);
-  assert.equal(watchers.acknowledge('gw-1', { epoch: 4, inFlight: { 'users-1': 2 } }), true);
+  assert.equal(watchers.acknowledge('gw-1', { epoch: 4, inFlight: { 'users-1': 2 }, traffic: {} }), true);
   assert.deepEqual([watchers.list()[0]?.epoch, watchers.list()[0]?.inFlight], [4, { 'users-1': 2 }]);
 });
 
@@ -26,7 +26,7 @@ test('an open connection alone does not renew the lease, but keeps the watcher l
   watchers.opened('gw-1');
   await clock.advance(60_000);
   assert.equal(watchers.list()[0]?.leaseExpiresInMs, 0);
-  watchers.acknowledge('gw-1', { epoch: 1, inFlight: {} });
+  watchers.acknowledge('gw-1', { epoch: 1, inFlight: {}, traffic: {} });
   assert.equal(watchers.list()[0]?.leaseExpiresInMs, 10_000);
 });
 
@@ -35,13 +35,13 @@ test('a watcher that is gone is listed until its lease runs out', async () => {
   watchers.seen('gw-1', 'gateway');
   watchers.opened('gw-1');
   await clock.advance(4_000);
-  watchers.acknowledge('gw-1', { epoch: 1, inFlight: {} });
+  watchers.acknowledge('gw-1', { epoch: 1, inFlight: {}, traffic: {} });
   watchers.closed('gw-1');
   await clock.advance(9_999);
   assert.equal(watchers.list()[0]?.connected, false);
   await clock.advance(1);
   assert.deepEqual(watchers.list(), []);
-  assert.equal(watchers.acknowledge('gw-1', { epoch: 1, inFlight: {} }), false);
+  assert.equal(watchers.acknowledge('gw-1', { epoch: 1, inFlight: {}, traffic: {} }), false);
 });
 
 test('a second connection of the same watcher outlives the first', async () => {

@@ -10,7 +10,8 @@ interface Watcher {
   /** Watches open under this id. */
   streams: number;
   epoch: number | null;
-  inFlight: Record<string, number>;
+  inFlight: Acknowledgement['inFlight'];
+  traffic: Acknowledgement['traffic'];
   leaseUntilMs: number;
 }
 
@@ -39,7 +40,14 @@ export class Watchers {
     if (known === undefined) {
       this.sweep();
       if (this.watchers.size >= this.max) return false;
-      this.watchers.set(id, { role, streams: 0, epoch: null, inFlight: {}, leaseUntilMs: this.leaseUntilMs() });
+      this.watchers.set(id, {
+        role,
+        streams: 0,
+        epoch: null,
+        inFlight: {},
+        traffic: {},
+        leaseUntilMs: this.leaseUntilMs(),
+      });
       return true;
     }
     known.role = role;
@@ -58,23 +66,24 @@ export class Watchers {
   }
 
   /** Renews the lease. False: there is no such watcher. */
-  acknowledge(id: string, { epoch, inFlight }: Acknowledgement): boolean {
+  acknowledge(id: string, { epoch, inFlight, traffic }: Acknowledgement): boolean {
     this.sweep();
     const watcher = this.watchers.get(id);
     if (watcher === undefined) return false;
-    Object.assign(watcher, { epoch, inFlight, leaseUntilMs: this.leaseUntilMs() });
+    Object.assign(watcher, { epoch, inFlight, traffic, leaseUntilMs: this.leaseUntilMs() });
     return true;
   }
 
   list(): WatcherList['watchers'] {
     this.sweep();
     const nowMs = this.clock.nowMs();
-    return Array.from(this.watchers, ([id, { role, streams, epoch, inFlight, leaseUntilMs }]) => ({
+    return Array.from(this.watchers, ([id, { role, streams, epoch, inFlight, traffic, leaseUntilMs }]) => ({
       id,
       role,
       connected: streams > 0,
       epoch,
       inFlight,
+      traffic,
       leaseExpiresInMs: Math.max(0, Math.round(leaseUntilMs - nowMs)),
     }));
   }

@@ -65,7 +65,8 @@ function exchange(
       const answer = parsed.data;
       if (answer.answer === 'event') onEvent(answer.event);
       else if (answer.answer === 'done') outcome = { status: answer.status };
-      else reject(new CommandFailed(answer.message, answer.hint === undefined ? {} : { hint: answer.hint }));
+      else if (answer.answer === 'refused')
+        reject(new CommandFailed(answer.message, answer.hint === undefined ? {} : { hint: answer.hint }));
     });
     let fault: NodeJS.ErrnoException | null = null;
     socket.once('error', (error) => {

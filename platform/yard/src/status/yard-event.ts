@@ -1,5 +1,6 @@
 /** What a supervisor tells those who watch it: progress, faults, and the moment everything runs. */
 import { z } from 'zod';
+import { swapEvent } from '../swap/swap-report.ts';
 import type { Phase } from '../keeping/instance-phase.ts';
 
 const phases = [
@@ -38,6 +39,7 @@ export const yardEvent = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('note'), part: z.string(), message: z.string(), atMs: z.number() }),
   /** Once, when every service and the gateway are ready. */
   z.object({ kind: z.literal('ready'), url: z.string(), tookMs: z.number(), atMs: z.number() }),
+  swapEvent.extend({ atMs: z.number() }),
 ]);
 export type YardEvent = z.infer<typeof yardEvent>;
 

@@ -76,6 +76,7 @@ class PlainView implements UpView {
     if (event.kind === 'fault') for (const line of faultLines(event, this.colours)) this.line(line);
     else if (event.kind === 'ready') for (const line of readyLines(event, this.colours)) this.line(line);
     else if (event.kind === 'note') this.line(`${event.part.padEnd(this.width)}  ${event.message}`);
+    else if (event.kind === 'swap') return;
     else if (event.phase === 'waiting' && event.detail === '') return;
     else if (event.phase !== 'pausing' && event.phase !== 'stopping') {
       const text = phaseText(event, this.colours);
@@ -117,7 +118,7 @@ class LiveView implements UpView {
       this.redraw();
     } else if (event.kind === 'fault') this.above(faultLines(event, this.colours));
     else if (event.kind === 'note') this.above([`${this.colours.yellow('!')} ${event.part}: ${event.message}`]);
-    else {
+    else if (event.kind === 'ready') {
       this.redraw();
       this.close();
       for (const line of readyLines(event, this.colours)) this.output.write(`${line}\n`);

@@ -1,0 +1,104 @@
+/** The stages of a swap and what leads from one to the next, as a table; pure. */
+
+/**
+ * The stage that has been reached; it is written to the journal before the step that leads out of it begins, so that whoever reads it
+ * after a crash knows that this step may have happened, in part or in full.
+ *
+ * locked .. retired: the way of a swap. uncertain: interrupted where the commit may have been made. aborting, reverting: being undone,
+ * before and after the commit. retired, aborted, reverted: over.
+ */
+export const swapStages = [
+  'asked',
+  'locked',
+  'built',
+  'spawned',
+  'healthy',
+  'warm',
+  'preview',
+  'canary',
+  'uncertain',
+  'committed',
+  'acknowledged',
+  'drained',
+  'baked',
+  'retired',
+  'aborting',
+  'aborted',
+  'reverting',
+  'reverted',
+] as const;
+export type SwapStage = (typeof swapStages)[number];
+export type FinalStage = 'retired' | 'aborted' | 'reverted';
+
+export type SwapSignal =
+  /** The step that leads on has been done. */
+  | 'done'
+  /** It could not be done, or the new deployment is not good. */
+  | 'failed'
+  /** Somebody asked to give it up, or to take it back. */
+  | 'withdrawn'
+  /** A preview is wanted, or a canary (asked in `warm`, and when a preview is promoted). */
+  | 'previewed'
+  | 'split'
+  /** It was found in the journal by a supervisor that did not begin it. */
+  | 'interrupted'
+  /** What the registry says of an uncertain commit: `done`, it was made, or this. */
+  | 'uncommitted';
+
+export const isFinal = (stage: SwapStage): stage is FinalStage =>
+  stage === 'retired' || stage === 'aborted' || stage === 'reverted';
+
+/** Whether the new deployment has the traffic, as far as the journal knows. */
+export const isCommitted = (stage: SwapStage): boolean =>
+  stage === 'committed' || stage === 'acknowledged' || stage === 'drained' || stage === 'baked' || stage === 'retired';
+
+/** `null`: the signal means nothing there, and is a mistake of the caller. */
+const TRANSITIONS: { readonly [S in SwapStage]: { readonly [G in SwapSignal]: SwapStage | null } } = {
+  asked: before('locked'),
+  locked: before('built'),
+  built: before('spawned'),
+  spawned: before('healthy'),
+  healthy: before('warm'),
+  warm: { ...before('committed'), previewed: 'preview', split: 'canary', interrupted: 'uncertain' },
+  preview: { ...before('committed'), split: 'canary', interrupted: 'preview' },
+  canary: { ...before('committed'), interrupted: 'canary' },
+  uncertain: { ...before('committed'), uncommitted: 'aborting', interrupted: 'uncertain' },
+  committed: after('acknowledged', 'committed'),
+  acknowledged: after('drained', 'acknowledged'),
+  drained: after('baked', 'drained'),
+  // The deployment before may be gone already: from here it goes forward only.
+  baked: row({ done: 'retired', failed: 'retired', interrupted: 'baked' }),
+  retired: row({}),
+  aborting: row({ done: 'aborted', failed: 'aborted', interrupted: 'aborting' }),
+  aborted: row({}),
+  reverting: row({ done: 'reverted', failed: 'reverted', interrupted: 'reverting' }),
+  reverted: row({}),
+};
+
+function before(next: SwapStage): Record<SwapSignal, SwapStage | null> {
+  return row({ done: next, failed: 'aborting', withdrawn: 'aborting', interrupted: 'aborting' });
+}
+
+function after(next: SwapStage, itself: SwapStage): Record<SwapSignal, SwapStage | null> {
+  return row({ done: next, failed: 'reverting', withdrawn: 'reverting', interrupted: itself });
+}
+
+function row(given: Partial<Record<SwapSignal, SwapStage>>): Record<SwapSignal, SwapStage | null> {
+  return {
+    done: null,
+    failed: null,
+    withdrawn: null,
+    previewed: null,
+    split: null,
+    interrupted: null,
+    uncommitted: null,
+    ...given,
+  };
+}
+
+/** The next stage. Throws when the signal has no meaning in this one. */
+export function nextStage(stage: SwapStage, signal: SwapSignal): SwapStage {
+  const next = TRANSITIONS[stage][signal];
+  if (next === null) throw new Error(`${signal} means nothing to a swap that is ${stage}`);
+  return next;
+}
