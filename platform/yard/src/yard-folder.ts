@@ -24,6 +24,10 @@ export interface YardFolder {
   readonly releases: string;
   readonly store: string;
   readonly logs: string;
+  /** What swaps that are under way have reached, a file for each. */
+  readonly journal: string;
+  /** Reports of past swaps. */
+  readonly history: string;
   readonly keys: string;
   readonly operatorToken: string;
   readonly registry: string;
@@ -49,6 +53,8 @@ export function yardFolder(root: string): YardFolder {
     releases: join(state, 'releases'),
     store: join(state, 'store'),
     logs: join(state, 'logs'),
+    journal: join(state, 'journal'),
+    history: join(state, 'history.jsonl'),
     keys: join(state, 'keys'),
     operatorToken: join(state, 'operator.token'),
     registry: join(state, 'registry'),

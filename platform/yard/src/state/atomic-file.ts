@@ -45,7 +45,8 @@ export async function makePrivateFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 });
 }
 
-async function syncFolder(path: string): Promise<void> {
+/** Makes the names in a folder durable: of files that were made, renamed or removed in it. */
+export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   try {
     await folder.sync();
