@@ -3,15 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Side } from '@switchyard/contracts/registry';
-import { lastLines } from '../logs/last-lines.ts';
 import { deploymentName, deploymentNumber } from '../releases/release.ts';
 import type { Release, ReleaseEntry } from '../releases/release.ts';
 import type { Releases, SourceSnapshot } from '../releases/releases.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { YardState } from '../state/yard-state.ts';
+import { runToEnd } from './run-to-end.ts';
 
 const BUILD_TIMEOUT_MS = 1_800_000;
-const LINES_SHOWN = 15;
 /** Copies larger than this are told in between. */
 const TELL_EVERY_BYTES = 20_000_000;
 
@@ -119,35 +118,28 @@ export class Preparation {
     });
   }
 
-  /** Runs as an instance of its own, so that it ends with the yard, also with one that was killed. */
   private async build(source: BuildSource, build: string, signal: AbortSignal): Promise<void> {
     const { runtime, environment, logs } = this.parts;
     const id = `${source.service}.build.${randomBytes(6).toString('hex')}`;
     const logFile = join(logs, source.service, 'build.log');
     await rm(logFile, { force: true });
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(BUILD_TIMEOUT_MS)]);
-    await runtime.start({
-      id,
-      service: source.service,
-      deployment: 'build',
-      argv: ['/bin/sh', '-c', build],
-      cwd: source.dir,
-      env: { ...environment, INSTANCE_ID: id },
-      ports: {},
-      logFile,
-      labels: { role: 'build' },
+    const ran = await runToEnd({
+      runtime,
+      spec: {
+        id,
+        service: source.service,
+        deployment: 'build',
+        argv: ['/bin/sh', '-c', build],
+        cwd: source.dir,
+        env: { ...environment, INSTANCE_ID: id },
+        ports: {},
+        logFile,
+        labels: { role: 'build' },
+      },
+      timeoutMs: BUILD_TIMEOUT_MS,
+      signal,
     });
-    try {
-      const end = await runtime.ended(id, deadline);
-      if (end.code === 0) return;
-      const how = end.signal === null ? `exit code ${end.code}` : end.signal;
-      throw new PrepareFault(`its build failed (${build}: ${how})`, await lastLines(logFile, LINES_SHOWN));
-    } catch (error) {
-      if (error instanceof PrepareFault || signal.aborted) throw error;
-      throw new PrepareFault(`its build did not end within ${BUILD_TIMEOUT_MS / 60_000} minutes (${build})`, [], error);
-    } finally {
-      await runtime.stop(id, { graceMs: 1_000 });
-    }
+    if (!ran.ok) throw new PrepareFault(`its build failed (${build}: ${ran.how})`, ran.lines);
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {

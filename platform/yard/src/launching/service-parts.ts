@@ -10,7 +10,7 @@ import type { BuildSource } from './prepare-release.ts';
 
 export function serviceSource(yard: YardFile, folder: YardFolder, service: string): BuildSource {
   const declaration = yard.services[service]!;
-  const { postgres, health, ...rest } = declaration;
+  const { postgres, health, migrate, contract, ...rest } = declaration;
   return {
     service,
     dir: resolve(folder.root, declaration.dir),
@@ -20,6 +20,8 @@ export function serviceSource(yard: YardFile, folder: YardFolder, service: strin
       ...rest,
       ...(health === undefined ? {} : { health }),
       ...(postgres === undefined ? {} : { postgres }),
+      ...(migrate === undefined ? {} : { migrate }),
+      ...(contract === undefined ? {} : { contract }),
     }),
   };
 }

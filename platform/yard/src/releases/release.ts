@@ -14,6 +14,9 @@ export const releaseEntry = z.object({
   startTimeoutMs: z.int(),
   stopGraceMs: z.int(),
   postgres: z.string().optional(),
+  /** Commands around its life, as in the yard file: before it starts, and once it alone is left. */
+  migrate: z.string().optional(),
+  contract: z.string().optional(),
 });
 export type ReleaseEntry = z.infer<typeof releaseEntry>;
 
@@ -42,7 +45,7 @@ export interface Release extends z.infer<typeof releaseFile> {
 
 /** What of a declaration belongs to a release; of a service or of a part of the platform. */
 export function releaseEntryOf(declaration: ReleaseEntry): ReleaseEntry {
-  const { run, env, ports, instances, health, startTimeoutMs, stopGraceMs, postgres } = declaration;
+  const { run, env, ports, instances, health, startTimeoutMs, stopGraceMs, postgres, migrate, contract } = declaration;
   return {
     run,
     env,
@@ -52,6 +55,9 @@ export function releaseEntryOf(declaration: ReleaseEntry): ReleaseEntry {
     startTimeoutMs,
     stopGraceMs,
     ...(postgres === undefined ? {} : { postgres }),
+    // Absent, not undefined: the fingerprint of what was made before there were hooks stays the same.
+    ...(migrate === undefined ? {} : { migrate }),
+    ...(contract === undefined ? {} : { contract }),
   };
 }
 

@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } f
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { it } from 'node:test';
+import { entryFingerprint } from './release.ts';
 import type { ReleaseEntry } from './release.ts';
 import { KEPT_PER_SERVICE, Releases } from './releases.ts';
 
@@ -113,6 +114,8 @@ it('the same content has the same fingerprint whenever it was written; every kin
     assert.equal(await fingerprint({ env: {} }), first);
     assert.notEqual(await fingerprint({ env: { A: '1' } }), first);
     assert.notEqual(await fingerprint({ run: 'node other.js' }), first);
+    assert.notEqual(await fingerprint({ migrate: 'node migrate.js' }), first);
+    assert.notEqual(await fingerprint({ contract: 'x' }), await fingerprint({ migrate: 'x' }));
     for (const path of ['services/users/main.js', 'kit/kit.js', 'node_modules/leaf/index.js']) {
       const before = await fingerprint();
       // As long as what it replaces: neither the size nor npm's constant time of modification would tell.
@@ -121,6 +124,10 @@ it('the same content has the same fingerprint whenever it was written; every kin
       assert.notEqual(await fingerprint(), before, path);
     }
   }));
+
+it('a service without hooks has the fingerprint that it had before there were hooks', () => {
+  assert.equal(entryFingerprint(entry), 'fa81f79667ef64331d0ce394f47db3ed88b6302eeb2d1f546397ec4b81c99028');
+});
 
 it('a folder without package.json is copied as it is, but for .git, .yard and what Python caches', () =>
   using(
