@@ -14,9 +14,17 @@ import { restoreCommand } from './commands/restore.ts';
 import { statusCommand } from './commands/status.ts';
 import { stopCommand } from './commands/stop.ts';
 import { superviseCommand } from './commands/supervise.ts';
+import { abortCommand } from './commands/swaps/abort.ts';
+import { historyCommand } from './commands/swaps/history.ts';
+import { promoteCommand } from './commands/swaps/promote.ts';
+import { resumeCommand } from './commands/swaps/resume.ts';
+import { rollbackCommand } from './commands/swaps/rollback.ts';
+import { swapCommand } from './commands/swaps/swap.ts';
 import { upCommand } from './commands/up.ts';
 import { systemFault } from './system-fault.ts';
 import { nearestName } from './yard-file/nearest-name.ts';
+
+const USAGE_MAX = 34;
 
 /** In the order of the help. */
 export const commands: readonly Command[] = [
@@ -27,6 +35,12 @@ export const commands: readonly Command[] = [
   statusCommand,
   restartCommand,
   stopCommand,
+  swapCommand,
+  promoteCommand,
+  abortCommand,
+  rollbackCommand,
+  resumeCommand,
+  historyCommand,
   logsCommand,
   doctorCommand,
   backupCommand,
@@ -99,7 +113,11 @@ function meantOption(argv: readonly string[], command: Command): string | undefi
   for (const argument of argv) {
     const name = /^--([^=]+)/.exec(argument)?.[1];
     if (name === undefined || Object.hasOwn(command.options, name)) continue;
-    const meant = nearestName(name, Object.keys(command.options));
+    const shown = Object.entries(command.options).filter(([, option]) => option.isHidden !== true);
+    const meant = nearestName(
+      name,
+      shown.map(([option]) => option),
+    );
     if (meant !== null) return `did you mean --${meant}?`;
   }
   return undefined;
@@ -127,11 +145,8 @@ function help(names: readonly string[], surroundings: Surroundings, table: reado
 function overview(table: readonly Command[]): string {
   const rows = table
     .filter((command) => command.isHidden !== true)
-    .map((command) => ({
-      left: `${command.name} ${command.usage}`.trimEnd(),
-      right: command.summary,
-    }));
-  const width = Math.min(34, Math.max(0, ...rows.map((row) => row.left.length)));
+    .map((command) => ({ left: shortUsage(command), right: command.summary }));
+  const width = Math.max(0, ...rows.map((row) => row.left.length));
   return [
     'yard runs what the switchyard.yaml of this folder says.',
     '',
@@ -140,16 +155,25 @@ function overview(table: readonly Command[]): string {
     ...rows.map((row) => `  ${row.left.padEnd(width)}  ${row.right}`),
     '',
     'yard COMMAND --help tells more about one.',
-    'Exit codes: 0 done, 1 failed, 2 wrong usage.',
+    'Exit codes: 0 done, 1 failed, 2 wrong usage; of swaps also 3 aborted, what is live never changed,',
+    '4 changed and reverted by itself, 5 another swap holds the lock.',
     '',
   ].join('\n');
 }
 
+/** Options are left out where there are many. */
+function shortUsage({ name, usage }: Command): string {
+  const whole = `${name} ${usage}`.trimEnd();
+  return whole.length <= USAGE_MAX ? whole : whole.replaceAll(/ \[-[^\]]*\]/g, '');
+}
+
 function helpOf(command: Command): string {
-  const rows = Object.entries(command.options).map(([name, option]) => ({
-    left: `${option.short === undefined ? '    ' : `-${option.short}, `}--${name}${option.type === 'string' ? ` ${option.placeholder ?? 'VALUE'}` : ''}`,
-    right: option.help,
-  }));
+  const rows = Object.entries(command.options)
+    .filter(([, option]) => option.isHidden !== true)
+    .map(([name, option]) => ({
+      left: `${option.short === undefined ? '    ' : `-${option.short}, `}--${name}${option.type === 'string' ? ` ${option.placeholder ?? 'VALUE'}` : ''}`,
+      right: option.help,
+    }));
   const width = Math.max(0, ...rows.map((row) => row.left.length));
   return [
     `usage: yard ${command.name} ${command.usage}`.trimEnd(),

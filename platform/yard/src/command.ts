@@ -22,6 +22,8 @@ export interface CommandOption {
   readonly short?: string;
   /** Stands for the value in the help: `DURATION`. Strings only. */
   readonly placeholder?: string;
+  /** Not in the help: for the project's own tests. */
+  readonly isHidden?: boolean;
   readonly help: string;
 }
 
@@ -44,6 +46,7 @@ export interface Command {
 export interface Output extends Writable {
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
 }
 
 /** Where a command runs; given by main.ts, or by a test. */

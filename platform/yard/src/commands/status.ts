@@ -4,6 +4,7 @@ import type { Command, Invocation } from '../command.ts';
 import { askSupervisor } from '../control/control-client.ts';
 import { readStatusFromRecords } from '../status/read-status.ts';
 import type { YardStatus } from '../status/yard-status.ts';
+import { since } from '../terminal/duration.ts';
 import { findYard } from '../yard-folder.ts';
 import { readYard } from './read-yard.ts';
 
@@ -94,13 +95,4 @@ function rowsOf(name: string, part: YardStatus['registry'], live: string, standb
     since(instance.startedAt, now),
     String(instance.restarts),
   ]);
-}
-
-/** `3 min`, `2 h`, `5 d`. */
-function since(startedAt: string, now: Date): string {
-  const seconds = Math.max(0, Math.round((now.getTime() - Date.parse(startedAt)) / 1_000));
-  if (seconds < 60) return `${seconds} s`;
-  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min`;
-  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h`;
-  return `${Math.floor(seconds / 86_400)} d`;
 }

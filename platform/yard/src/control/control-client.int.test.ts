@@ -41,12 +41,15 @@ it('a supervisor that accepts and says nothing, as a stopped process does, is to
       const file = { version: 1, socket: folder.socket, pid: 4711, born: '', startedAt: '' };
       await writeFile(folder.supervisorFile, JSON.stringify(file));
       for (const asked of [{ do: 'status' }, { do: 'down', hasten: false }, { do: 'follow' }] as const) {
-        await assert.rejects(askSupervisor(folder, asked, undefined, 50), (error: CommandFailed) => {
-          assert.ok(error instanceof CommandFailed);
-          assert.match(error.message, /\(pid 4711\) does not answer/);
-          assert.match(error.hint ?? '', /kill -CONT 4711/);
-          return true;
-        });
+        await assert.rejects(
+          askSupervisor(folder, asked, undefined, { statusTimeoutMs: 50 }),
+          (error: CommandFailed) => {
+            assert.ok(error instanceof CommandFailed);
+            assert.match(error.message, /\(pid 4711\) does not answer/);
+            assert.match(error.hint ?? '', /kill -CONT 4711/);
+            return true;
+          },
+        );
       }
     },
   ));
@@ -55,8 +58,8 @@ it('a supervisor whose file is damaged or gone is found by its socket', () =>
   listening(
     (socket) => socket.end('{"version":1,"answer":"done","status":null}\n'),
     async (folder) => {
-      assert.deepEqual(await askSupervisor(folder, { do: 'down', hasten: false }), { status: null });
+      assert.deepEqual(await askSupervisor(folder, { do: 'down', hasten: false }), { status: null, swapped: [] });
       await writeFile(folder.supervisorFile, '{"versi');
-      assert.deepEqual(await askSupervisor(folder, { do: 'down', hasten: false }), { status: null });
+      assert.deepEqual(await askSupervisor(folder, { do: 'down', hasten: false }), { status: null, swapped: [] });
     },
   ));

@@ -1,12 +1,12 @@
 /** Shows how a yard comes up and goes down: a table that is redrawn on a terminal, plain lines elsewhere. */
 import type { Output, Surroundings } from '../command.ts';
 import type { YardEvent } from '../status/yard-event.ts';
+import { duration } from './duration.ts';
+import { RedrawnRows } from './redrawn-rows.ts';
 
 type Colours = Surroundings['colours'];
 type PhaseEvent = Extract<YardEvent, { kind: 'phase' }>;
 
-const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
-const REDRAW_MS = 80;
 const LINES_OF_FAULT_MAX = 15;
 
 export interface UpView {
@@ -22,9 +22,6 @@ export function upView(output: Output, colours: Colours, parts: readonly string[
   const width = Math.max(...parts.map((part) => part.length));
   return output.isTTY === true ? new LiveView(output, colours, parts) : new PlainView(output, colours, width);
 }
-
-/** `1.2 s`, `340 ms`. */
-export const duration = (ms: number): string => (ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`);
 
 function phaseText(event: PhaseEvent, colours: Colours): string {
   const took = event.tookMs === null ? '' : colours.dim(` ${duration(event.tookMs)}`);
@@ -101,71 +98,46 @@ class LiveView implements UpView {
   private readonly colours: Colours;
   private readonly parts: Map<string, PhaseEvent | null>;
   private readonly width: number;
-  private drawn = 0;
-  private frame = 0;
-  private timer: NodeJS.Timeout | null = null;
+  private readonly table: RedrawnRows;
 
   constructor(output: Output, colours: Colours, parts: readonly string[]) {
     this.output = output;
     this.colours = colours;
     this.parts = new Map(parts.map((part) => [part, null]));
     this.width = Math.max(...parts.map((part) => part.length));
+    this.table = new RedrawnRows(output, (spinner) => ({
+      rows: [...this.parts].map(([part, event]) => this.row(part, event, spinner)),
+      isMoving: [...this.parts.values()].some((event) => event !== null && isUnderWay(event)),
+    }));
   }
 
   onEvent(event: YardEvent): void {
     if (event.kind === 'phase') {
       this.parts.set(event.part, event);
-      this.redraw();
-    } else if (event.kind === 'fault') this.above(faultLines(event, this.colours));
-    else if (event.kind === 'note') this.above([`${this.colours.yellow('!')} ${event.part}: ${event.message}`]);
+      this.table.redraw();
+    } else if (event.kind === 'fault') this.table.above(faultLines(event, this.colours));
+    else if (event.kind === 'note') this.table.above([`${this.colours.yellow('!')} ${event.part}: ${event.message}`]);
     else if (event.kind === 'ready') {
-      this.redraw();
-      this.close();
+      this.table.redraw();
+      this.table.close();
       for (const line of readyLines(event, this.colours)) this.output.write(`${line}\n`);
     }
   }
 
   line(text: string): void {
-    this.above([text]);
+    this.table.above([text]);
   }
 
   close(): void {
-    if (this.timer !== null) clearInterval(this.timer);
-    this.timer = null;
-    this.drawn = 0;
+    this.table.close();
   }
 
-  private above(lines: readonly string[]): void {
-    this.erase();
-    for (const line of lines) this.output.write(`${line}\n`);
-    this.redraw();
-  }
-
-  private redraw(): void {
-    const columns = Math.max(20, this.output.columns ?? 80);
-    this.erase();
-    const rows = [...this.parts].map(([part, event]) => this.row(part, event));
-    this.output.write(rows.map((row) => `${cut(row, columns - 1)}\n`).join(''));
-    this.drawn = rows.length;
-    const isMoving = [...this.parts.values()].some((event) => event !== null && isUnderWay(event));
-    if (isMoving && this.timer === null) {
-      this.timer = setInterval(() => {
-        this.frame += 1;
-        this.redraw();
-      }, REDRAW_MS);
-      this.timer.unref();
-    } else if (!isMoving && this.timer !== null) {
-      clearInterval(this.timer);
-      this.timer = null;
-    }
-  }
-
-  private row(part: string, event: PhaseEvent | null): string {
+  private row(part: string, event: PhaseEvent | null, spinner: string): string {
     const { colours } = this;
     const name = colours.bold(part.padEnd(this.width));
     if (event === null) return `  ${colours.dim(part.padEnd(this.width))}`;
     const mark = isUnderWay(event)
-      ? colours.cyan(SPINNER[this.frame % SPINNER.length])
+      ? colours.cyan(spinner)
       : event.phase === 'ready'
         ? colours.green('✓')
         : event.phase === 'pausing'
@@ -173,29 +145,7 @@ class LiveView implements UpView {
           : ' ';
     return `${mark} ${name}  ${phaseText(event, colours)}`;
   }
-
-  private erase(): void {
-    if (this.drawn > 0) this.output.write(`\u001B[${this.drawn}A\u001B[0J`);
-    this.drawn = 0;
-  }
 }
 
 const isUnderWay = ({ phase }: PhaseEvent): boolean =>
   phase === 'preparing' || phase === 'starting' || phase === 'waiting' || phase === 'stopping';
-
-/** The first `columns` visible characters; colour sequences count nothing and are kept whole. */
-export function cut(text: string, columns: number): string {
-  let visible = 0;
-  let result = '';
-  for (const part of text.split(/(\u001B\[[0-9;]*m)/)) {
-    if (part.startsWith('\u001B[')) {
-      result += part;
-      continue;
-    }
-    const room = Math.max(0, columns - visible);
-    const characters = Array.from(part);
-    result += characters.slice(0, room).join('');
-    visible += characters.length;
-  }
-  return result;
-}
