@@ -179,7 +179,7 @@ export const liveChange = z.strictObject({
 export type LiveChange = z.infer<typeof liveChange>;
 export type LiveChangeInput = z.input<typeof liveChange>;
 export const liveAnswer = z.object({ epoch: z.int() });
-/** The 409 of `POST /v1/live` whose `expect` is not the current epoch (REGISTRY_EPOCH_MOVED) also says what it is. */
+/** A 409 of `POST /v1/live` for its `expect` or its `locks` (REGISTRY_EPOCH_MOVED, REGISTRY_LOCK_…) also says what the current epoch is. */
 export const epochMovedProblem = problem.extend({ epoch: z.int() });
 
 /** What is live as it was decided, whatever instances there are: answered also while the registry recovers. */
@@ -200,7 +200,8 @@ export const lockRequest = z.strictObject({
   holder: z.string().min(1).max(200).describe('Who takes it; unique to one piece of work, such as one swap'),
   ttlMs: z.int().min(LOCK_TTL_MIN_MS).max(LOCK_TTL_MAX_MS).default(10_000),
 });
-export const lockRelease = z.strictObject({ holder: z.string().min(1).max(200) });
+/** `ttlMs` may be sent with every call on a lock; DELETE does not read it. */
+export const lockRelease = lockRequest.extend({ ttlMs: lockRequest.shape.ttlMs.unwrap().optional() });
 export type LockRequestInput = z.input<typeof lockRequest>;
 export const lockAnswer = z.object({
   service: serviceName,

@@ -1,11 +1,23 @@
 /** Calls the registry's HTTP interface: one method a call, each with a deadline. */
 import { problem } from '@switchyard/contracts/problem';
 import type { Problem } from '@switchyard/contracts/problem';
-import { epochMovedProblem, leaseAnswer, liveAnswer, table, watchers } from '@switchyard/contracts/registry';
+import {
+  epochMovedProblem,
+  leaseAnswer,
+  liveAnswer,
+  liveDecisions,
+  lockAnswer,
+  lockHeldProblem,
+  table,
+  watchers,
+} from '@switchyard/contracts/registry';
 import type {
   Acknowledgement,
   DeclarationsInput,
   LiveChangeInput,
+  LiveDecisions,
+  LockAnswer,
+  LockRequestInput,
   RegistrationInput,
   Table,
   Watchers,
@@ -38,6 +50,23 @@ export interface RegistryClientOptions {
 /** A call may be given up before its deadline. */
 export interface CallOptions {
   readonly signal?: AbortSignal;
+}
+
+/**
+ * What became of a change of what is live; `epoch` is the current one in each case. When it is not set, nothing has changed:
+ * - `epoch-moved`: somebody else has changed what is live since; read it and decide anew.
+ * - `lock-lost`: a fencing token is of no lock that is held: whoever sends it is not the one who may.
+ * - `lock-held`: no token was sent for a service whose lock `heldBy` holds.
+ */
+export type LiveSet =
+  | { readonly set: true; readonly epoch: number }
+  | { readonly set: false; readonly epoch: number; readonly because: 'epoch-moved' | 'lock-lost' }
+  | ({ readonly set: false; readonly epoch: number; readonly because: 'lock-held' } & LockedOut);
+
+/** Somebody else holds the lock, for `expiresInMs` at most unless he renews it. */
+export interface LockedOut {
+  readonly heldBy: string;
+  readonly expiresInMs: number;
 }
 
 interface Call {
@@ -109,13 +138,61 @@ export class RegistryClient {
     return (await this.ask({ method: 'GET', path: '/v1/watchers' }, watchers, options)).watchers;
   }
 
-  /** Compare-and-set of what is live; `set: false` means that the epoch had moved: nothing changed, `epoch` is the current one. */
-  async setLive(change: LiveChangeInput, options?: CallOptions): Promise<{ set: boolean; epoch: number }> {
+  /** What is live as it was decided, whatever instances there are; also while the registry is recovering. */
+  readLive(options?: CallOptions): Promise<LiveDecisions> {
+    return this.ask({ method: 'GET', path: '/v1/live' }, liveDecisions, options);
+  }
+
+  /**
+   * Compare-and-set of what is live. An answer that never came (status 0) does not say whether it was set: `readLive` does.
+   *
+   * @throws RegistryError with REGISTRY_DEPLOYMENT_EMPTY (409) when what shall get traffic has no instance that is UP, with status 503 while the
+   *   registry waits for its instances or cannot write, and for what is wrong with the request itself
+   */
+  async setLive(change: LiveChangeInput, options?: CallOptions): Promise<LiveSet> {
     const answer = await this.call({ method: 'POST', path: '/v1/live', body: change }, options);
-    const moved = answer.status === 409 ? epochMovedProblem.safeParse(answer.json) : null;
-    if (moved?.success === true && moved.data.code === 'REGISTRY_EPOCH_MOVED')
-      return { set: false, epoch: moved.data.epoch };
-    return { set: true, epoch: parsed(answer, liveAnswer).epoch };
+    const refusal = answer.status === 409 ? epochMovedProblem.safeParse(answer.json).data : undefined;
+    if (refusal === undefined) return { set: true, epoch: parsed(answer, liveAnswer).epoch };
+    const { code, epoch } = refusal;
+    const lockedOut = lockedOutBy(answer);
+    if (lockedOut !== null) return { set: false, epoch, because: 'lock-held', ...lockedOut };
+    if (code === 'REGISTRY_LOCK_UNKNOWN') return { set: false, epoch, because: 'lock-lost' };
+    if (code === 'REGISTRY_EPOCH_MOVED') return { set: false, epoch, because: 'epoch-moved' };
+    throw refused(answer);
+  }
+
+  /** Takes the lock of a service. Who has it already gets a new token, and what he sent with the one before is refused. */
+  async lock(
+    service: string,
+    request: LockRequestInput,
+    options?: CallOptions,
+  ): Promise<{ readonly held: LockAnswer } | LockedOut> {
+    const answer = await this.call({ method: 'POST', path: lockPath(service), body: request }, options);
+    return lockedOutBy(answer) ?? { held: parsed(answer, lockAnswer) };
+  }
+
+  /** Makes a lock last from now; the token stays. `heldBy` null: it has lapsed or was released, and nobody has it. */
+  async renewLock(
+    service: string,
+    request: LockRequestInput,
+    options?: CallOptions,
+  ): Promise<{ readonly held: LockAnswer } | LockedOut | { readonly heldBy: null }> {
+    const answer = await this.call({ method: 'PUT', path: lockPath(service), body: request }, options);
+    if (codeOf(answer) === 'REGISTRY_LOCK_UNKNOWN') return { heldBy: null };
+    return lockedOutBy(answer) ?? { held: parsed(answer, lockAnswer) };
+  }
+
+  /** Gives a lock back; one that is not held is released already. */
+  async unlock(
+    service: string,
+    release: { readonly holder: string },
+    options?: CallOptions,
+  ): Promise<'released' | LockedOut> {
+    const answer = await this.call({ method: 'DELETE', path: lockPath(service), body: release }, options);
+    if (answer.status === 204) return 'released';
+    const lockedOut = lockedOutBy(answer);
+    if (lockedOut === null) throw refused(answer);
+    return lockedOut;
   }
 
   /** Says which services the yard file declares; replaces what was declared. */
@@ -157,6 +234,14 @@ interface Answer {
 }
 
 const instancePath = (id: string): string => `/v1/instances/${encodeURIComponent(id)}`;
+const lockPath = (service: string): string => `/v1/services/${encodeURIComponent(service)}/lock`;
+
+const codeOf = (answer: Answer): string | null => problem.safeParse(answer.json).data?.code ?? null;
+
+function lockedOutBy(answer: Answer): LockedOut | null {
+  const said = answer.status === 409 ? lockHeldProblem.safeParse(answer.json).data : undefined;
+  return said?.code === 'REGISTRY_LOCK_HELD' ? { heldBy: said.holder, expiresInMs: said.expiresInMs } : null;
+}
 
 function parsed<S extends z.ZodType>(answer: Answer, schema: S): z.infer<S> {
   if (answer.status < 200 || answer.status > 299) throw refused(answer);

@@ -23,6 +23,7 @@ export const registryErrors = defineErrors('REGISTRY', {
   DEPLOYMENT_EMPTY: { kind: 'conflict', title: 'The deployment has no instance that is UP', retryable: true },
   SERVICE_UNKNOWN: { kind: 'not-found', title: 'No such service', retryable: false },
   SPLIT_INVALID: { kind: 'invalid', title: 'The split does not add up', retryable: false },
+  LOCK_HELD: { kind: 'conflict', title: 'Somebody else holds the lock of the service', retryable: true },
   LOCK_UNKNOWN: { kind: 'conflict', title: 'The fencing token is of no lock that is held', retryable: false },
   TOKEN_REFUSED: { kind: 'unauthenticated', title: 'The token is not valid for this', retryable: false },
   HOST_REFUSED: { kind: 'forbidden', title: 'The Host header does not name this machine', retryable: false },

@@ -38,6 +38,7 @@ export function measureRegistry(metrics: Metrics, registry: Registry): void {
   gauge('registry_silent_instances', 'Instances that neither renew nor answer', () => registry.leases.silentCount);
   gauge('registry_watches', 'Watches that are open', () => registry.streams.count);
   gauge('registry_watchers', 'Watchers that route', () => registry.watchers.count);
+  gauge('registry_locks', 'Locks of services that are held', () => registry.locks.count);
   gauge('registry_slow_watches_cut', 'Watches cut because they read too slowly', () => registry.streams.slowCuts);
   gauge('registry_failed_saves', 'Saves of the state that failed', () => registry.live.failedSaves);
   gauge('registry_recovering', '1 while waiting for instances after a restart', () =>

@@ -3,8 +3,8 @@ import type {
   Acknowledgement,
   Declarations,
   LiveChange,
+  LiveDecisions,
   Registration,
-  Watchers as WatcherList,
 } from '@switchyard/contracts/registry';
 import type { Clock } from '@switchyard/kit/clock';
 import { isRefusal, refuse, RefusedRequest } from '@switchyard/kit/errors';
@@ -18,13 +18,14 @@ import { Leases } from './leases/leases.ts';
 import type { EvictionReason } from './leases/leases.ts';
 import type { Probe, ProbeOutcome } from './leases/probe.ts';
 import type { NotedInstance } from './live/checkpoint.ts';
-import { declared, followed, liveChanged } from './live/live-decisions.ts';
+import { declared, followed, isKnown, liveChanged } from './live/live-decisions.ts';
 import { firstRevision, REVISION_BLOCK, withLive } from './live/live-state.ts';
 import type { LiveState } from './live/live-state.ts';
 import { LiveStore } from './live/live-store.ts';
 import type { StateSaver } from './live/live-store.ts';
 import { Recovery } from './live/recovery.ts';
 import { RestoredInstances } from './live/restored-instances.ts';
+import { Locks } from './locks/locks.ts';
 import { RoutingTable } from './table/routing-table.ts';
 import { Watchers } from './watch/watchers.ts';
 import { WatchStreams } from './watch/watch-streams.ts';
@@ -69,6 +70,7 @@ export interface LeaseGiven {
 export class Registry {
   readonly table: RoutingTable;
   readonly live: LiveStore;
+  readonly locks: Locks;
   readonly leases: Leases;
   readonly watchers: Watchers;
   readonly streams: WatchStreams;
@@ -103,7 +105,14 @@ export class Registry {
       state,
       saver: options.saver,
       revision: () => this.table.revision,
-      onSaved: (saved) => this.table.apply(saved),
+      onSaved: (saved) => this.apply(saved),
+      log,
+    });
+    this.locks = new Locks({
+      live: this.live,
+      isKnown: (decided, service) => isKnown(decided, this.table, service),
+      clock,
+      wallClockMs: options.wallClockMs,
       log,
     });
     this.recovery = new Recovery({
@@ -114,7 +123,7 @@ export class Registry {
       onOver: (how) => this.recovered(how),
     });
     this.watchersBackAtMs = this.recovery.isOver ? 0 : clock.nowMs() + WATCHERS_BACK_MS;
-    this.table.apply(state);
+    this.apply(state);
     this.restored = new RestoredInstances(options.probe, (instance, isThere) => this.restore(instance, isThere));
   }
 
@@ -131,6 +140,7 @@ export class Registry {
   }
 
   stop(): void {
+    this.locks.stop();
     this.leases.stop();
     this.streams.stop();
     this.recovery.stop();
@@ -187,10 +197,19 @@ export class Registry {
     return null;
   }
 
-  /** Compare-and-set of what is live, for the operator. The refusal EPOCH_MOVED goes with `table.epoch`, the current one. */
+  /** What is live as it was decided, whatever instances there are. */
+  decisions(): LiveDecisions {
+    const { epoch, live } = this.live.state;
+    return { epoch, services: live };
+  }
+
+  /** Compare-and-set of what is live, for the operator. The refusals of epoch and locks go with `table.epoch`, the current one. */
   async setLive(change: LiveChange): Promise<{ epoch: number } | Refusal> {
-    const result = await this.live.change((state) => liveChanged(state, this.table, change));
+    const result = await this.live.change(
+      (state) => this.locks.refusalToChange(state, change) ?? liveChanged(state, this.table, change),
+    );
     if (!isRefusal(result)) {
+      for (const service of Object.keys(change.changes)) this.recovery.decided(service);
       this.options.log.info({ epoch: result.epoch, changes: change.changes }, 'live changed');
       return { epoch: result.epoch };
     }
@@ -216,8 +235,9 @@ export class Registry {
     return this.watchers.acknowledge(watcher, acknowledgement) ? null : refuse(registryErrors.WATCHER_UNKNOWN);
   }
 
-  listWatchers(): WatcherList | Refusal {
-    return this.refusalToRead('watchers') ?? { watchers: this.watchers.list() };
+  /** JSON of the list of watchers (contracts/src/registry.ts). */
+  listWatchers(): string | Refusal {
+    return this.refusalToRead('watchers') ?? this.watchers.json;
   }
 
   private refusalToRegister(id: string, wanted: Registration, caller: Caller, state: LiveState): Refusal | null {
@@ -310,6 +330,11 @@ export class Registry {
       if (!(error instanceof RefusedRequest)) throw error;
       this.options.clock.after(SAVE_AGAIN_MS, () => void this.follow(service));
     }
+  }
+
+  private apply(state: LiveState): void {
+    this.locks.apply(state);
+    this.table.apply(state);
   }
 
   private recovered(how: 'complete' | 'timed out'): void {

@@ -203,7 +203,11 @@ test('compare-and-set answers the new epoch, or 409 with the current one', async
     set: true,
     epoch: 1,
   });
-  assert.deepEqual(await operator.setLive({ changes: { users: { live: null } }, expect: 0 }), { set: false, epoch: 1 });
+  assert.deepEqual(await operator.setLive({ changes: { users: { live: null } }, expect: 0 }), {
+    set: false,
+    epoch: 1,
+    because: 'epoch-moved',
+  });
   const answer = await registry.request('/v1/live', {
     method: 'POST',
     headers: OPERATOR,

@@ -2,6 +2,7 @@
 import { PROBLEM_MEDIA_TYPE } from '@switchyard/contracts/problem';
 import { acknowledgement, declarations, instanceId, liveChange, registration } from '@switchyard/contracts/registry';
 import { accepted, problemOf, refuse, RefusedRequest, requestErrors } from '@switchyard/kit/errors';
+import type { ErrorCode } from '@switchyard/kit/errors';
 import { jsonBody } from '@switchyard/kit/http/json-body';
 import { allowedMethods } from '@switchyard/kit/http/mounted-routes';
 import { parse } from '@switchyard/kit/http/parse';
@@ -14,14 +15,18 @@ import type { ErrorRequestHandler, Express, Request, RequestHandler, Response } 
 import { z } from 'zod';
 import { refusalToOperate } from '../caller.ts';
 import { registryErrors } from '../errors.ts';
+import { LockHeld } from '../locks/locks.ts';
 import type { Registry } from '../registry.ts';
 import { callerOf, onlyPrograms } from './access.ts';
 import type { Credentials } from './credentials.ts';
+import { mountLockRoutes } from './lock-routes.ts';
 import { watchRoute } from './watch-route.ts';
 
 const params = z.object({ id: instanceId });
 /** What one instance may say of itself; what all of them may is bounded by the table. */
 const INSTANCE_BODY_LIMIT_BYTES = 16_384;
+/** An acknowledgement has figures of each deployment that was routed to: about 100 bytes each, 200 where ids are as long as they may be. */
+const ACKNOWLEDGEMENT_BODY_LIMIT_BYTES = 65_536;
 const YARD_BODY_LIMIT_BYTES = 1_048_576;
 
 export interface AppOptions {
@@ -43,6 +48,7 @@ export function createApp(options: AppOptions): Express {
   app.use(traceRequests(log, options.onAnswered), onlyPrograms(options.allowedHosts), options.health);
 
   const instanceBody = jsonBody({ limitBytes: INSTANCE_BODY_LIMIT_BYTES });
+  const acknowledgementBody = jsonBody({ limitBytes: ACKNOWLEDGEMENT_BODY_LIMIT_BYTES });
   const yardBody = jsonBody({ limitBytes: YARD_BODY_LIMIT_BYTES });
   const idOf = (request: Request): string => parse(params, request.params, 'path').id;
 
@@ -68,23 +74,25 @@ export function createApp(options: AppOptions): Express {
     accepted(await registry.deregister(idOf(request), await callerOf(request, credentials)));
     response.status(204).end();
   });
-  app.put('/v1/watchers/:id/ack', instanceBody, async (request, response) => {
+  app.put('/v1/watchers/:id/ack', acknowledgementBody, async (request, response) => {
     const id = idOf(request);
     const said = parse(acknowledgement, request.body, 'body');
     accepted(registry.acknowledge(id, said, await callerOf(request, credentials)));
     response.status(204).end();
   });
   app.get('/v1/watchers', (_request, response) => {
-    answerJson(response, 200, JSON.stringify(accepted(registry.listWatchers())));
+    answerJson(response, 200, accepted(registry.listWatchers()));
   });
   const operatorOnly: RequestHandler = async (request, _response, next) => {
     accepted(refusalToOperate(await callerOf(request, credentials)));
     next();
   };
+  app.get('/v1/live', (_request, response) => answerJson(response, 200, JSON.stringify(registry.decisions())));
   app.post('/v1/live', operatorOnly, yardBody, async (request, response) => {
     const change = parse(liveChange, request.body, 'body');
     answerJson(response, 200, JSON.stringify(accepted(await registry.setLive(change))));
   });
+  mountLockRoutes(app, registry, [operatorOnly, instanceBody]);
   app.put('/v1/declarations', operatorOnly, yardBody, async (request, response) => {
     const wanted = parse(declarations, request.body, 'body');
     answerJson(response, 200, JSON.stringify(accepted(await registry.declare(wanted))));
@@ -92,7 +100,7 @@ export function createApp(options: AppOptions): Express {
   app.get('/metrics', options.metrics);
   app.get('/openapi.json', (_request, response) => answerJson(response, 200, JSON.stringify(options.openApi)));
 
-  app.use(methodNotAllowed(app), noRoute, withEpoch(registry), problemHandler(log));
+  app.use(methodNotAllowed(app), noRoute, sayingMore(registry), problemHandler(log));
   return app;
 }
 
@@ -117,16 +125,23 @@ const methodNotAllowed =
     );
   };
 
-/** Some refusals say more than others: the current epoch, and that a token is asked for. */
-const withEpoch =
+const SAY_THE_EPOCH: ReadonlySet<ErrorCode> = new Set([
+  registryErrors.EPOCH_MOVED,
+  registryErrors.LOCK_HELD,
+  registryErrors.LOCK_UNKNOWN,
+]);
+
+/** Some refusals say more than others: the current epoch, who holds the lock and for how long, and that a token is asked for. */
+const sayingMore =
   (registry: Registry): ErrorRequestHandler =>
   (error: unknown, _request, response, next) => {
     const refusal = refusalOfError(error);
     if (refusal.error.kind === 'unauthenticated') response.setHeader('www-authenticate', 'Bearer');
-    if (refusal.error !== registryErrors.EPOCH_MOVED) return next(error);
+    if (!SAY_THE_EPOCH.has(refusal.error)) return next(error);
+    const lock = refusal instanceof LockHeld ? { holder: refusal.holder, expiresInMs: refusal.expiresInMs } : {};
     response
       .status(409)
       .setHeader('cache-control', 'no-store')
       .type(PROBLEM_MEDIA_TYPE)
-      .send(JSON.stringify({ ...problemOf(refusal), epoch: registry.table.epoch }));
+      .send(JSON.stringify({ ...problemOf(refusal), epoch: registry.table.epoch, ...lock }));
   };

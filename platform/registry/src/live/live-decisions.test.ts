@@ -92,9 +92,29 @@ test('shares of a split add up to 100 and go to deployments that are UP', () => 
   assert.equal(split({ 'users-1': 90, 'users-3': 10 }), 'REGISTRY_DEPLOYMENT_EMPTY');
 });
 
-test('a fencing token of a lock that nobody holds is refused', () => {
-  const change = { changes: { users: { live: 'users-1' } }, expect: 0, locks: { users: 3 } };
-  assert.equal(changed(state(0), tableOf({ 'users-1': 1 }), change), 'REGISTRY_LOCK_UNKNOWN');
+test('a preview is a share of 0, of a deployment that is UP', () => {
+  const before = state(0, { users: 'users-1' });
+  const preview = (table: RoutingTable) =>
+    changed(before, table, {
+      changes: { users: { live: 'users-1', split: { 'users-1': 100, 'users-2': 0 } } },
+      expect: 0,
+    });
+  assert.ok(typeof preview(tableOf({ 'users-1': 1, 'users-2': 1 })) !== 'string');
+  assert.equal(preview(tableOf({ 'users-1': 1 })), 'REGISTRY_DEPLOYMENT_EMPTY');
+  assert.ok(typeof preview(tableOf({ 'users-2': 1 })) !== 'string', 'the live one keeps what it has');
+});
+
+test('a share that stays or shrinks needs no instance, one that grows does', () => {
+  const before = withLive(state(0), {
+    users: { live: 'users-1', standby: null, split: { 'users-1': 90, 'users-2': 10 } },
+  });
+  const split = (table: RoutingTable, shares: Record<string, number>) =>
+    changed(before, table, { changes: { users: { live: 'users-1', split: shares } }, expect: 1 });
+  const oldAlone = tableOf({ 'users-1': 1 });
+  for (const percent of [10, 5, 0])
+    assert.ok(typeof split(oldAlone, { 'users-1': 100 - percent, 'users-2': percent }) !== 'string', `${percent}`);
+  assert.equal(split(oldAlone, { 'users-1': 50, 'users-2': 50 }), 'REGISTRY_DEPLOYMENT_EMPTY');
+  assert.equal(split(tableOf({ 'users-2': 1 }), { 'users-1': 95, 'users-2': 5 }), 'REGISTRY_DEPLOYMENT_EMPTY');
 });
 
 test('declarations replace each other; the same ones again change nothing', () => {

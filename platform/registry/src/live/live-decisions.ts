@@ -7,10 +7,12 @@ import type { RoutingTable } from '../table/routing-table.ts';
 import { withDeclarations, withLive, withoutLive } from './live-state.ts';
 import type { LiveEntry, LiveState } from './live-state.ts';
 
-/** Compare-and-set: all of it or none. */
+/** Whether a service is declared, has an instance, or had something decided about it. */
+export const isKnown = (state: LiveState, table: RoutingTable, service: string): boolean =>
+  table.service(service) !== undefined || state.live[service] !== undefined || state.declared[service] !== undefined;
+
+/** Compare-and-set: all of it or none. Whether locks allow it is asked before (locks/locks.ts). */
 export function liveChanged(state: LiveState, table: RoutingTable, change: LiveChange): LiveState | Refusal {
-  const locked = Object.keys(change.locks);
-  if (locked.length > 0) return refuse(registryErrors.LOCK_UNKNOWN, { detail: `No lock is held on ${locked.join()}` });
   if (change.expect !== state.epoch)
     return refuse(registryErrors.EPOCH_MOVED, { detail: `Expected ${change.expect}; the epoch is ${state.epoch}` });
   for (const [service, entry] of Object.entries(change.changes)) {
@@ -20,15 +22,19 @@ export function liveChanged(state: LiveState, table: RoutingTable, change: LiveC
   return withLive(state, change.changes);
 }
 
+/**
+ * A deployment has to have an instance that is UP to get what it did not have: to become live, a share, or a larger one. What it has already it keeps
+ * without any instance, so that taking back what went wrong is never held up by whoever died of it.
+ */
 function refusalOfEntry(state: LiveState, table: RoutingTable, service: string, entry: LiveEntry): Refusal | null {
+  if (!isKnown(state, table, service))
+    return refuse(registryErrors.SERVICE_UNKNOWN, { detail: `${service} is neither declared nor has it an instance` });
   const record = table.service(service);
   const before = state.live[service];
-  if (record === undefined && before === undefined && state.declared[service] === undefined)
-    return refuse(registryErrors.SERVICE_UNKNOWN, { detail: `${service} is neither declared nor has it an instance` });
   const { live, standby, split } = entry;
   if (live !== null && live !== before?.live && record?.hasInstanceUp(live) !== true)
     return refuse(registryErrors.DEPLOYMENT_EMPTY, { detail: `${live} of ${service} has no instance that is UP` });
-  const wasThere = standby === null || standby === before?.live || standby === before?.standby;
+  const wasThere = standby === null || standby === before?.standby || shareOf(before, standby) !== null;
   if (!wasThere && record?.hasInstances(standby) !== true)
     return refuse(registryErrors.DEPLOYMENT_EMPTY, { detail: `standby ${standby} of ${service} has no instance` });
   if (standby !== null && standby === live)
@@ -37,10 +43,19 @@ function refusalOfEntry(state: LiveState, table: RoutingTable, service: string, 
   const shares = Object.entries(split);
   if (live === null || shares.reduce((sum, [, percent]) => sum + percent, 0) !== 100)
     return refuse(registryErrors.SPLIT_INVALID, { detail: `${service}: shares must add up to 100, with a live one` });
-  const empty = shares.find(([id, percent]) => percent > 0 && record?.hasInstanceUp(id) !== true);
+  const empty = shares.find(([id, percent]) => {
+    const percentBefore = shareOf(before, id);
+    return (percentBefore === null || percent > percentBefore) && record?.hasInstanceUp(id) !== true;
+  });
   return empty === undefined
     ? null
     : refuse(registryErrors.DEPLOYMENT_EMPTY, { detail: `${empty[0]} of ${service} has no instance that is UP` });
+}
+
+/** The percentage that a deployment gets; null: it is neither live nor in the split. */
+function shareOf(entry: LiveEntry | undefined, deployment: string): number | null {
+  const whole = entry?.live === deployment ? 100 : null;
+  return entry?.split == null ? whole : (entry.split[deployment] ?? (whole === null ? null : 0));
 }
 
 /** The yard file's word; two services of it may not claim the same path. */

@@ -56,11 +56,21 @@ export class Recovery {
   /** It will not come, or did not answer when asked. */
   gone(id: string): void {
     this.undecided.delete(id);
-    if (this.deployments.size === 0 && this.undecided.size === 0) this.end('complete');
+    this.look();
+  }
+
+  /** The operator has decided about the service: what is live now is there, and what was live is not waited for any more. */
+  decided(service: string): void {
+    for (const key of this.deployments) if (key.startsWith(`${service} `)) this.deployments.delete(key);
+    this.look();
   }
 
   stop(): void {
     this.cancelTimer();
+  }
+
+  private look(): void {
+    if (this.deployments.size === 0 && this.undecided.size === 0) this.end('complete');
   }
 
   private end(how: 'complete' | 'timed out'): void {

@@ -1,17 +1,18 @@
 /** Knows who routes by the table, and by which epoch each of them does. */
-import type { Acknowledgement, Watchers as WatcherList } from '@switchyard/contracts/registry';
+import type { Acknowledgement } from '@switchyard/contracts/registry';
 import { WATCHER_LEASE_MS } from '@switchyard/contracts/registry';
 import type { Clock } from '@switchyard/kit/clock';
 
 type Role = 'gateway' | 'client';
 
+const NOTHING_YET = '"epoch":null,"inFlight":{},"traffic":{}';
+
 interface Watcher {
   role: Role;
   /** Watches open under this id. */
   streams: number;
-  epoch: number | null;
-  inFlight: Acknowledgement['inFlight'];
-  traffic: Acknowledgement['traffic'];
+  /** JSON of what it acknowledged last, without the braces: a swap reads it several times between two acknowledgements. */
+  acknowledged: string;
   leaseUntilMs: number;
 }
 
@@ -43,9 +44,7 @@ export class Watchers {
       this.watchers.set(id, {
         role,
         streams: 0,
-        epoch: null,
-        inFlight: {},
-        traffic: {},
+        acknowledged: NOTHING_YET,
         leaseUntilMs: this.leaseUntilMs(),
       });
       return true;
@@ -70,22 +69,20 @@ export class Watchers {
     this.sweep();
     const watcher = this.watchers.get(id);
     if (watcher === undefined) return false;
-    Object.assign(watcher, { epoch, inFlight, traffic, leaseUntilMs: this.leaseUntilMs() });
+    watcher.acknowledged = JSON.stringify({ epoch, inFlight, traffic }).slice(1, -1);
+    watcher.leaseUntilMs = this.leaseUntilMs();
     return true;
   }
 
-  list(): WatcherList['watchers'] {
+  /** JSON of Watchers (contracts/src/registry.ts). */
+  get json(): string {
     this.sweep();
     const nowMs = this.clock.nowMs();
-    return Array.from(this.watchers, ([id, { role, streams, epoch, inFlight, traffic, leaseUntilMs }]) => ({
-      id,
-      role,
-      connected: streams > 0,
-      epoch,
-      inFlight,
-      traffic,
-      leaseExpiresInMs: Math.max(0, Math.round(leaseUntilMs - nowMs)),
-    }));
+    const entries = Array.from(this.watchers, ([id, { role, streams, acknowledged, leaseUntilMs }]) => {
+      const leaseExpiresInMs = Math.max(0, Math.round(leaseUntilMs - nowMs));
+      return `{"id":${JSON.stringify(id)},"role":"${role}","connected":${streams > 0},${acknowledged},"leaseExpiresInMs":${leaseExpiresInMs}}`;
+    });
+    return `{"watchers":[${entries.join(',')}]}`;
   }
 
   private leaseUntilMs(): number {
