@@ -1,6 +1,6 @@
-/** Keeps one service, or one part of the platform, running: its release, and the places for its instances. */
+/** Keeps one deployment of a service, or one part of the platform, running: its release, and the places for its instances. */
 import { randomBytes } from 'node:crypto';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Side } from '@switchyard/contracts/registry';
 import { entryFingerprint } from '../releases/release.ts';
 import type { Release } from '../releases/release.ts';
@@ -8,9 +8,8 @@ import { freePort, isPortFree, portTakenSentence } from '../runtime/ports.ts';
 import { StartFault } from '../runtime/runtime.ts';
 import type { InstanceRecord, InstanceSpec, Runtime } from '../runtime/runtime.ts';
 import type { Changes } from './changes.ts';
-import { argvOf } from '../launching/command-line.ts';
 import type { Variables } from '../launching/command-line.ts';
-import { environmentOf, resolveDeclared } from '../launching/environment.ts';
+import { releaseCommand } from '../launching/release-command.ts';
 import { hostsToTry } from './health-check.ts';
 import { InstanceKeeper } from './instance-keeper.ts';
 import type { HealthPlan, Planned, WellInstance } from './instance-keeper.ts';
@@ -43,10 +42,18 @@ export interface PartOptions {
   given(identity: InstanceIdentity): Promise<Variables>;
   /** Resolves when everything it waits for is there; tells what it waits for. */
   untilMet(tell: (missing: string) => void, signal: AbortSignal): Promise<void>;
+  /** Before the first instance of a deployment starts, once everything it waits for is there. */
+  migrate(release: Release, signal: AbortSignal): Promise<void>;
   join(part: PartKeeper, release: Release, instance: WellInstance, leaving: AbortSignal): Promise<void>;
   leave(instance: WellInstance): Promise<void>;
   tell(event: Told): void;
   now(): number;
+}
+
+/** Why an instance ended or could not be started, with the last lines of its log. */
+export interface Fault {
+  readonly message: string;
+  readonly lines: readonly string[];
 }
 
 /** Where a start has come to an end for now. */
@@ -67,6 +74,7 @@ export class PartKeeper {
   /** A release that was not live yet: replaced when the sources change before it is. */
   private candidate: Release | null = null;
   private lastFault: string | null = null;
+  private faultsSeen: Fault[] = [];
   private isFirstTryOver = false;
   private isClosed = false;
   private hasJoined = false;
@@ -89,6 +97,10 @@ export class PartKeeper {
   get fault(): string | null {
     return this.state === 'ready' ? null : this.lastFault;
   }
+  /** Every time an instance of it ended by itself or could not be started, oldest first; at most the last 20. */
+  get faults(): readonly Fault[] {
+    return this.faultsSeen;
+  }
   get detail(): string {
     return this.places.map(({ keeper }) => keeper.detail).find((detail) => detail !== '') ?? '';
   }
@@ -105,9 +117,9 @@ export class PartKeeper {
     });
   }
 
-  /** Begins. `found` are instances of `release` that outlived an earlier supervisor. */
+  /** Begins, with `release` or what the sources give. `found` are instances of it that outlived an earlier supervisor. */
   start(found: readonly InstanceRecord[] = [], release: Release | null = null): void {
-    if (release !== null && found.length > 0) this.pinned = release;
+    this.pinned = release;
     const count = (this.pinned ?? this.options.source).entry.instances;
     for (let number = 1; number <= count; number += 1) {
       const place = { number, keeper: new InstanceKeeper(this.portsOf(number)) };
@@ -135,6 +147,12 @@ export class PartKeeper {
     });
     this.turn = restarting.catch(() => undefined);
     return restarting;
+  }
+
+  /** Starts again from another release, of the same part at the same place. */
+  replace(release: Release): Promise<void> {
+    this.pinned = release;
+    return this.restart();
   }
 
   /** Stops it for good: a restart under way starts nothing more. */
@@ -172,6 +190,10 @@ export class PartKeeper {
     const release = await this.chooseRelease(number, tell, stopping);
     // Once it has been ready, it comes back whatever has become of the others: when one fails, the rest goes on.
     if (!this.hasJoined) await this.options.untilMet((missing) => tell('wait', `for ${missing}`), stopping);
+    if (!this.hasJoined && number === 1) {
+      if (release.entry.migrate !== undefined) tell('prepare', `migrating: ${release.entry.migrate}`);
+      await this.options.migrate(release, stopping);
+    }
     const id = `${release.deployment}.${number}.${randomBytes(6).toString('hex')}`;
     const ports = await this.choosePorts(number, release);
     const given = await this.options.given({ id, deployment: release.deployment, ports });
@@ -214,18 +236,14 @@ export class PartKeeper {
     instance: { readonly id: string; readonly given: Variables; readonly ports: Readonly<Record<string, number>> },
   ): Promise<InstanceSpec> {
     const { source, inherited, logs } = this.options;
-    const { given } = instance;
-    const declared = await resolveDeclared(release.entry.env, { inherited, root: source.within, given });
-    if ('faults' in declared) throw new StartFault(declared.faults.join('; '));
-    let argv: string[];
-    let env: Record<string, string>;
-    try {
-      argv = argvOf(release.entry.run, { ...given, ...declared.values });
-      const path = [dirname(process.execPath), release.bin];
-      env = { ...this.options.defaults, ...environmentOf({ inherited, given, declared: declared.values, path }) };
-    } catch (error) {
-      throw new StartFault((error as Error).message, error);
-    }
+    const { argv, env } = await releaseCommand({
+      release,
+      command: release.entry.run,
+      given: instance.given,
+      inherited,
+      defaults: this.options.defaults,
+      root: source.within,
+    });
     return {
       id: instance.id,
       service: this.name,
@@ -259,6 +277,7 @@ export class PartKeeper {
   private onFault(message: string, lines: readonly string[]): void {
     const isRepeated = this.lastFault === message;
     this.lastFault = message;
+    this.faultsSeen = [...this.faultsSeen, { message, lines }].slice(-20);
     this.isFirstTryOver = true;
     this.options.tell({ kind: 'fault', part: this.name, message, lines: [...lines], isRepeated });
   }

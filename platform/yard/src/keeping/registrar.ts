@@ -52,10 +52,14 @@ export class Registrar {
   }
 
   /**
-   * Registers the instance if it does not do so itself, and makes its deployment live; tries for as long as it takes.
-   * Rejects only when `leaving` aborts.
+   * Registers the instance if it does not do so itself, and makes its deployment live while `goesLive` says so (asked anew each
+   * time: a swap may have made another one live meanwhile); tries for as long as it takes. Rejects only when `leaving` aborts.
    */
-  async join(instance: JoiningInstance, leaving: AbortSignal): Promise<{ readonly epoch: number }> {
+  async join(
+    instance: JoiningInstance,
+    goesLive: () => boolean,
+    leaving: AbortSignal,
+  ): Promise<{ readonly epoch: number }> {
     if (!instance.echoes) await this.register(instance, leaving);
     const fallbackAtMs = performance.now() + SELF_REGISTRATION_MS;
     let isRegistered = !instance.echoes;
@@ -63,6 +67,7 @@ export class Registrar {
     return this.until(leaving, async () => {
       const table = await this.tableUnlessRecovering(leaving);
       if (table === null) {
+        if (!goesLive()) return null;
         // After a crash of everything the registry publishes nothing until what was live is back, and some of that waits for us.
         const answer = await this.setLive(instance, epoch, leaving);
         ({ epoch } = answer);
@@ -77,7 +82,7 @@ export class Registrar {
         }
         return null;
       }
-      if (entry?.live === instance.deployment) return { epoch: table.epoch };
+      if (entry?.live === instance.deployment || !goesLive()) return { epoch: table.epoch };
       const answer = await this.setLive(instance, table.epoch, leaving);
       return answer.set ? answer : null;
     });

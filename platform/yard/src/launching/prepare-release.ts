@@ -68,12 +68,7 @@ export class Preparation {
     const before = snapshot.fingerprint;
     try {
       if (source.build !== undefined) {
-        tell('waiting for another build');
-        await this.inTurn(async () => {
-          signal.throwIfAborted();
-          tell(`building: ${source.build}`);
-          await this.build(source, source.build!, signal);
-        });
+        await this.buildInTurn(source, tell, signal);
         snapshot = await this.inspect(source);
         const same = await this.knownRelease(source, snapshot);
         if (same !== null) return same;
@@ -87,6 +82,20 @@ export class Preparation {
     }
   }
 
+  /** Makes a new deployment of a source, also when nothing has changed since the last one. Rejects with a PrepareFault. */
+  async prepareNew(source: BuildSource, tell: (detail: string) => void, signal: AbortSignal): Promise<Release> {
+    const snapshot = await this.inspect(source);
+    try {
+      const isBuilt = source.build === undefined || (await this.sameRelease(source, snapshot)) !== null;
+      if (isBuilt) return await this.make(source, snapshot, tell);
+      await this.buildInTurn(source, tell, signal);
+      return await this.make(source, await this.inspect(source), tell);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw error instanceof PrepareFault ? error : copyFault(error as NodeJS.ErrnoException);
+    }
+  }
+
   private async inspect(source: BuildSource): Promise<SourceSnapshot> {
     try {
       return await this.parts.releases.inspect(source);
@@ -96,9 +105,27 @@ export class Preparation {
     }
   }
 
+  /** What was live goes on if nothing has changed since the newest was made: going back to it was meant. */
   private async knownRelease(source: BuildSource, snapshot: SourceSnapshot): Promise<Release | null> {
+    const same = await this.sameRelease(source, snapshot);
+    const all = await this.parts.releases.of(source.service);
+    if (same === null || same.deployment !== all.at(-1)?.deployment) return same;
+    const { live } = this.parts.state.of(source.service);
+    return all.find((release) => release.deployment === live) ?? same;
+  }
+
+  private async sameRelease(source: BuildSource, snapshot: SourceSnapshot): Promise<Release | null> {
     const all = await this.parts.releases.of(source.service);
     return all.findLast((release) => release.fingerprint === snapshot.fingerprint) ?? null;
+  }
+
+  private buildInTurn(source: BuildSource, tell: (detail: string) => void, signal: AbortSignal): Promise<void> {
+    tell('waiting for another build');
+    return this.inTurn(async () => {
+      signal.throwIfAborted();
+      tell(`building: ${source.build}`);
+      await this.build(source, source.build!, signal);
+    });
   }
 
   private async make(source: BuildSource, snapshot: SourceSnapshot, tell: (detail: string) => void): Promise<Release> {

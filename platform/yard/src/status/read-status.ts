@@ -10,6 +10,7 @@ import { YardState } from '../state/yard-state.ts';
 import type { YardFolder } from '../yard-folder.ts';
 import type { PartKeeper } from '../keeping/part-keeper.ts';
 import { sideOf } from '../keeping/part-keeper.ts';
+import type { ServiceKeeper } from '../keeping/service-keeper.ts';
 import { gatewayUrl, registryUrl } from '../launching/service-parts.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
 import type { PartStatus, YardStatus } from './yard-status.ts';
@@ -27,7 +28,8 @@ export async function readStatus(supervisor: Supervisor): Promise<YardStatus> {
     services: Object.fromEntries(
       [...supervisor.services].map(([name, part]) => {
         const { live, standby } = state.of(name);
-        return [name, { ...partStatus(part), live, standby, needs: yard.services[name]?.needs ?? [] }];
+        const { needs = [] } = yard.services[name] ?? {};
+        return [name, { ...partStatus(part), live, standby, ...swapStatus(supervisor, name), needs }];
       }),
     ),
     registry: partStatus(supervisor.registry),
@@ -66,7 +68,7 @@ export async function readStatusFromRecords(folder: YardFolder, yard: YardFile):
     services: Object.fromEntries(
       Object.entries(yard.services).map(([name, { needs }]) => {
         const { live, standby } = state.of(name);
-        return [name, { ...partOf(name), live, standby, needs }];
+        return [name, { ...partOf(name), live, standby, candidate: null, swap: null, needs }];
       }),
     ),
     registry: partOf('registry'),
@@ -91,7 +93,17 @@ async function postgresFromRecord(folder: YardFolder, yard: YardFile): Promise<Y
   }
 }
 
-function partStatus(part: PartKeeper): PartStatus {
+function swapStatus(supervisor: Supervisor, name: string) {
+  const swap = supervisor.swaps.of(name);
+  if (swap === null) return { candidate: null, swap: null };
+  const { id, stage, detail, record } = swap;
+  const candidate =
+    supervisor.open.state.of(name).live === record.services[name]?.to ? null : record.services[name]!.to;
+  const canaryPercent = stage === 'canary' ? record.canaryPercent : null;
+  return { candidate, swap: { id, stage, detail, canaryPercent } };
+}
+
+function partStatus(part: PartKeeper | ServiceKeeper): PartStatus {
   return {
     state: part.state,
     detail: part.detail,

@@ -1,6 +1,7 @@
 /** The state of a yard as `yard status --json` prints it. */
 import { side } from '@switchyard/contracts/registry';
 import { z } from 'zod';
+import { swapStages } from '../swap/swap-stage.ts';
 
 const phase = z.enum(['waiting', 'preparing', 'starting', 'ready', 'pausing', 'stopping', 'stopped']);
 
@@ -35,7 +36,25 @@ export const yardStatus = z.object({
   url: z.string(),
   services: z.record(
     z.string(),
-    partStatus.extend({ live: z.string().nullable(), standby: z.string().nullable(), needs: z.array(z.string()) }),
+    partStatus.extend({
+      live: z.string().nullable(),
+      standby: z.string().nullable(),
+      /** The new deployment of a swap before its commit. */
+      candidate: z.string().nullable().default(null),
+      /** The swap that goes on. */
+      swap: z
+        .object({
+          id: z.string(),
+          stage: z.enum(swapStages),
+          /** What is being done; may be empty. */
+          detail: z.string(),
+          /** Share of a canary; null when there is none. */
+          canaryPercent: z.int().nullable(),
+        })
+        .nullable()
+        .default(null),
+      needs: z.array(z.string()),
+    }),
   ),
   registry: partStatus,
   gateway: partStatus,

@@ -1,7 +1,7 @@
 /** Runs the supervisor of a yard in this process until it is told to stop: by a signal, or by a command over its socket. */
 import { rm } from 'node:fs/promises';
 import type { YardFile } from '@switchyard/contracts/yard-file';
-import { CommandFailed } from '../command.ts';
+import { CommandFailed, EXIT } from '../command.ts';
 import { ControlServer } from '../control/control-server.ts';
 import type { Answer } from '../control/control-server.ts';
 import type { ControlRequest } from '../control/protocol.ts';
@@ -13,6 +13,7 @@ import type { YardFolder } from '../yard-folder.ts';
 import { openYard } from './open-yard.ts';
 import { readStatus } from '../status/read-status.ts';
 import { Supervisor } from './supervisor.ts';
+import type { SwapAnswer } from '../swap/swaps.ts';
 import type { YardEvent } from '../status/yard-event.ts';
 
 export interface RunOptions {
@@ -117,12 +118,35 @@ async function answerRequest(
       case 'stop':
         await supervisor.stopOne(request.service);
         break;
+      case 'swap':
+        return { answer: 'swapped', ...(await supervisor.swaps.begin(request.swap, gone)) };
+      case 'abort':
+        return { answer: 'swapped', ...(await supervisor.swaps.abort(request.service, gone)) };
+      case 'promote':
+        return {
+          answer: 'swapped',
+          ...(await supervisor.swaps.promote(request.service, request.waitsForBake, gone)),
+        };
+      case 'resume':
+        return resumed(await supervisor.swaps.resumed(gone));
     }
     return { answer: 'done', status: await readStatus(supervisor) };
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error;
-    return { answer: 'refused', message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
+    return {
+      answer: 'refused',
+      message: error.message,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      ...(error.exitCode === EXIT.done ? {} : { exitCode: error.exitCode }),
+    };
   } finally {
     unfollow();
   }
+}
+
+/** Finished or undone, what was interrupted is as it should be; the last report stands for all. */
+function resumed(answers: readonly SwapAnswer[]): Answer {
+  const last = answers.at(-1);
+  const goingOn = answers.map((answer) => answer.goingOn).filter((text) => text !== '');
+  return { answer: 'swapped', exitCode: EXIT.done, report: last?.report ?? null, goingOn: goingOn.join('; ') };
 }

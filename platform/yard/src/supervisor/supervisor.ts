@@ -10,14 +10,20 @@ import type { InstanceRecord } from '../runtime/runtime.ts';
 import { Changes } from '../keeping/changes.ts';
 import type { WellInstance } from '../keeping/instance-keeper.ts';
 import type { OpenYard } from './open-yard.ts';
-import { PartKeeper } from '../keeping/part-keeper.ts';
+import { sideOf } from '../keeping/part-keeper.ts';
+import type { PartKeeper } from '../keeping/part-keeper.ts';
 import { PostgresKeeper } from '../keeping/postgres-keeper.ts';
+import type { ServiceKeeper } from '../keeping/service-keeper.ts';
 import { Registrar } from '../keeping/registrar.ts';
-import { gatewayUrl, registryUrl } from '../launching/service-parts.ts';
+import { Hooks } from '../launching/hooks.ts';
+import { gatewayUrl, givenToService, registryUrl } from '../launching/service-parts.ts';
 import { stopOrder } from './stop-order.ts';
 import { decideTakeover } from './takeover.ts';
 import type { TakeoverPart } from './takeover.ts';
 import type { Told, YardEvent } from '../status/yard-event.ts';
+import type { SwapRecord } from '../swap/swap-record.ts';
+import { Swaps } from '../swap/swaps.ts';
+import { swapSurroundings } from './swap-surroundings.ts';
 import { yardParts } from './yard-parts.ts';
 
 const ROTATE_EVERY_MS = 5_000;
@@ -40,7 +46,9 @@ export class Supervisor {
   readonly registrar: Registrar;
   readonly registry: PartKeeper;
   readonly gateway: PartKeeper;
-  readonly services: ReadonlyMap<string, PartKeeper>;
+  readonly services: ReadonlyMap<string, ServiceKeeper>;
+  readonly swaps: Swaps;
+  readonly hooks: Hooks;
   /** Null when no service asks for a database. */
   readonly postgres: PostgresKeeper | null;
   private readonly options: SupervisorOptions;
@@ -78,10 +86,23 @@ export class Supervisor {
     this.registry = parts.registry;
     this.gateway = parts.gateway;
     this.services = parts.services;
+    this.hooks = new Hooks({
+      runtime: open.runtime,
+      logs: open.folder.logs,
+      inherited: options.inherited,
+      root: open.folder.root,
+      given: (service, identity) =>
+        givenToService(
+          { yard: open.yard, folder: open.folder, keys: open.keys, now: options.date },
+          { ...identity, service },
+          this.addressesOf(service),
+        ),
+    });
+    this.swaps = new Swaps(swapSurroundings(this, parts.preparation, options));
   }
 
   /** All of them, in the order of their start. */
-  get parts(): readonly PartKeeper[] {
+  get parts(): readonly (PartKeeper | ServiceKeeper)[] {
     return [this.registry, this.gateway, ...this.services.values()];
   }
 
@@ -101,13 +122,19 @@ export class Supervisor {
     const { state, log, folder } = this.open;
     log.write('info', 'supervisor started', { pid: process.pid });
     if (state.fault !== null) this.tell({ kind: 'note', part: 'yard', message: state.fault });
-    const { adopted, strays } = await this.takeOver();
+    const unfinished = await this.swaps.open();
+    const { adopted, strays } = await this.takeOver(unfinished);
     this.postgres?.start();
     await Promise.all(strays.map((stray) => this.removeStray(stray)));
-    for (const part of this.parts) {
-      const found = adopted.get(part.name);
-      part.start(found?.records, found?.release ?? null);
+    for (const part of [this.registry, this.gateway]) {
+      const main = adopted.get(part.name)?.main;
+      part.start(main?.records, main?.release ?? null);
     }
+    for (const service of this.services.values()) {
+      const found = adopted.get(service.name);
+      service.start(found?.main ?? null, found?.beside);
+    }
+    this.swaps.resume(unfinished);
     void this.rotate(folder.logs);
     void this.announce();
   }
@@ -121,13 +148,13 @@ export class Supervisor {
 
   /** One service, or the registry or the gateway. Resolves when it is ready, or has failed. */
   async restart(name: string): Promise<void> {
-    const part = this.partNamed(name);
+    const part = this.idlePart(name);
     await part.restart();
     if (part.state !== 'ready') throw new CommandFailed(`${name} is not ready: ${part.fault ?? part.detail}`);
   }
 
   async stopOne(name: string): Promise<void> {
-    await this.partNamed(name).stop();
+    await this.idlePart(name).stop();
   }
 
   /** Stops everything, those first that need others; called again with `hasten`, nothing is waited for. Leaves nothing running. */
@@ -148,9 +175,29 @@ export class Supervisor {
     this.changes.notify();
   }
 
-  /** Of a service: registered, live, and remembered as such. */
-  async join(release: Release, instance: WellInstance, leaving: AbortSignal): Promise<void> {
+  /** What happens beside what is live goes to the log alone: whoever swaps is told by the swap. */
+  note(told: Told): void {
+    if (told.kind === 'fault') this.open.log.write('warn', told.message, { part: told.part, lines: told.lines });
+    else if (told.kind === 'phase')
+      this.open.log.write('info', `beside: ${told.phase}`, { part: told.part, detail: told.detail });
+    this.changes.notify();
+  }
+
+  /** Where a service finds its database and the broker. */
+  addressesOf(name: string): { readonly databaseUrl: string | undefined; readonly brokerUrl: string | undefined } {
+    const { postgres } = this.open.yard.services[name]!;
+    return {
+      databaseUrl: postgres === undefined ? undefined : this.postgres!.addressOf(postgres),
+      brokerUrl: this.options.inherited['BROKER_URL'],
+    };
+  }
+
+  /** Of a service: registered and, if it is the one that is to be live, live, and remembered as such. */
+  async join(part: PartKeeper, release: Release, instance: WellInstance, leaving: AbortSignal): Promise<void> {
     const { record, host, echoes } = instance;
+    const service = this.services.get(record.service)!;
+    // What is live during a swap, the swap alone decides.
+    const goesLive = () => service.main === part && !this.swaps.isBusy(service.name);
     await this.registrar.join(
       {
         id: record.id,
@@ -163,33 +210,58 @@ export class Supervisor {
         health: release.entry.health,
         echoes,
       },
+      goesLive,
       leaving,
     );
     const { live, side } = this.open.state.of(record.service);
-    if (live === record.deployment && side === release.side) return;
+    if (!goesLive() || (live === record.deployment && side === release.side)) return;
     await this.open.state
       .setLive(record.service, record.deployment, { standby: null, side: release.side })
       .catch((error: Error) =>
         this.tell({ kind: 'note', part: record.service, message: `its state could not be written: ${error.message}` }),
       );
+    // Nothing of the deployment before is left: what only that one needed may go.
+    if (live !== record.deployment) void this.contract(release);
   }
 
-  private async takeOver() {
-    const { runtime, releases, state } = this.open;
+  /** Before a deployment that was not live yet starts. */
+  async migrate(release: Release, signal: AbortSignal): Promise<void> {
+    if (this.open.state.of(release.service).live === release.deployment) return;
+    await this.hooks.run(release, 'migrate', signal);
+  }
+
+  private async contract(release: Release): Promise<void> {
+    await this.hooks.run(release, 'contract', this.ending.signal).catch((error: Error) => {
+      if (!this.ending.signal.aborted) this.tell({ kind: 'note', part: release.service, message: error.message });
+    });
+  }
+
+  private async takeOver(unfinished: readonly SwapRecord[]) {
+    const { runtime, state } = this.open;
     const survivors = await runtime.list();
-    const found = new Map<string, Release>();
-    for (const { deployment } of survivors) {
-      const release = await releases.find(deployment);
-      if (release !== null) found.set(deployment, release);
-    }
+    const swapping = (name: string) =>
+      unfinished.flatMap(({ services }) => [services[name]?.from ?? [], services[name]?.to ?? []].flat());
     // A registry that goes on knows better than our file what is live: the supervisor may have died between the two.
     const table = survivors.some(({ service }) => service === 'registry') ? await this.registrar.table(NEVER) : null;
     const parts = this.parts.map((part): TakeoverPart => {
       const isPlatform = part === this.registry || part === this.gateway;
-      const live = isPlatform ? null : (table?.services[part.name]?.live ?? state.of(part.name).live);
-      return { name: part.name, live, entry: isPlatform ? entryFingerprint(part.source.entry) : null };
+      const live = (isPlatform ? undefined : table?.services[part.name]?.live) ?? state.of(part.name).live;
+      const entry = isPlatform ? entryFingerprint((part as PartKeeper).source.entry) : null;
+      return { name: part.name, live, swapping: isPlatform ? [] : swapping(part.name), entry };
     });
+    const found = new Map<string, Release>();
+    for (const part of parts) {
+      for (const deployment of new Set([...(part.live === null ? [] : [part.live]), ...part.swapping]))
+        await this.addRelease(found, deployment, state.of(part.name).side);
+    }
+    for (const record of survivors) await this.addRelease(found, record.deployment, sideOf(record));
     return decideTakeover(survivors, parts, found);
+  }
+
+  /** A deployment may run on another side than it was made for. */
+  private async addRelease(found: Map<string, Release>, deployment: string, side: Release['side'] | null) {
+    const release = await this.open.releases.find(deployment);
+    if (release !== null) found.set(deployment, { ...release, side: side ?? release.side });
   }
 
   private async removeStray(record: InstanceRecord): Promise<void> {
@@ -219,8 +291,10 @@ export class Supervisor {
     return waitsFor.some((other) => failing.includes(other) || this.isBlocked(other, failing, [...seen, name]));
   }
 
-  private partNamed(name: string): PartKeeper {
+  /** The part of that name, unless a swap of it goes on. */
+  private idlePart(name: string): PartKeeper | ServiceKeeper {
     const part = this.parts.find((candidate) => candidate.name === name);
+    this.swaps.refuseIfBusy(name);
     if (part !== undefined) return part;
     const names = this.parts.map((candidate) => candidate.name);
     throw new CommandFailed(`there is no service ${JSON.stringify(name)}`, { hint: `there are ${names.join(', ')}` });
@@ -230,7 +304,7 @@ export class Supervisor {
   private followPostgres(): void {
     const place = this.postgres!.place;
     for (const part of this.services.values()) {
-      const given = part.instances().map(({ record }) => record.labels['postgres']);
+      const given = part.main.instances().map(({ record }) => record.labels['postgres']);
       if (given.some((label) => label !== undefined && label !== place)) {
         this.tell({ kind: 'note', part: part.name, message: 'starting again: its database has moved' });
         void part.restart();
@@ -252,11 +326,13 @@ export class Supervisor {
     }
   }
 
-  private async prune(): Promise<void> {
+  /** Removes releases that nobody may want again, and their logs. */
+  async prune(): Promise<void> {
     const { state, releases, folder } = this.open;
     const states = Object.values(state.services);
     const keep = new Set(states.flatMap(({ live, standby }) => [live ?? [], standby ?? []].flat()));
     for (const part of this.parts) if (part.release !== null) keep.add(part.release.deployment);
+    for (const service of this.services.values()) for (const deployment of service.beside.keys()) keep.add(deployment);
     const removed = await releases.prune(keep);
     if (removed.length > 0) await rm(folder.compileCache, { recursive: true, force: true });
     for (const deployment of removed) {
@@ -278,6 +354,7 @@ export class Supervisor {
   private async stopAll(hasten: boolean): Promise<void> {
     this.ending.abort(new Error('the yard is being stopped'));
     this.isHastened = hasten;
+    await this.swaps.leave();
     // The door first, so that nobody meets a service that has gone; it answers what it has begun.
     await this.close(this.gateway);
     const needs = Object.fromEntries(Object.entries(this.open.yard.services).map(([name, { needs }]) => [name, needs]));
@@ -288,7 +365,7 @@ export class Supervisor {
     this.open.log.write('info', 'supervisor stopped');
   }
 
-  private close(part: PartKeeper): Promise<void> {
+  private close(part: PartKeeper | ServiceKeeper): Promise<void> {
     return part.close(this.isHastened);
   }
 

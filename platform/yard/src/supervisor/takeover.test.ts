@@ -26,9 +26,17 @@ function decide(
 ) {
   const releases = new Map(deployments.map((deployment) => [deployment, { deployment, entry: { instances: 2 } }]));
   const survivors = ids.map((id) => (typeof id === 'string' ? record(id) : id));
-  const taken = decideTakeover(survivors, [{ name: 'users', live: null, entry: null, ...part }], releases);
+  const taken = decideTakeover(
+    survivors,
+    [{ name: 'users', live: null, swapping: [], entry: null, ...part }],
+    releases,
+  );
   const users = taken.adopted.get('users');
-  return [users?.release.deployment, users?.records.map(({ id }) => id) ?? [], taken.strays.map(({ id }) => id)];
+  return [
+    users?.main?.release.deployment,
+    [...(users?.main?.records ?? []), ...(users?.beside ?? []).flatMap(({ records }) => records)].map(({ id }) => id),
+    taken.strays.map(({ id }) => id),
+  ];
 }
 
 it('the live deployment goes on; a candidate beside it is a stray', () => {
@@ -37,6 +45,19 @@ it('the live deployment goes on; a candidate beside it is a stray', () => {
     ['users-2.1.a'],
     ['users-3.1.b'],
   ]);
+});
+
+it('both deployments of an unfinished swap go on, whichever is live', () => {
+  const swapping = ['users-2', 'users-3'];
+  const both = ['users-2.1.a', 'users-3.1.b'];
+  assert.deepEqual(decide(both, { live: 'users-2', swapping }, swapping), ['users-2', both, []]);
+  assert.deepEqual(decide(both, { live: 'users-3', swapping }, swapping), ['users-3', both.toReversed(), []]);
+});
+
+it('what a swap has made live goes on from its release when nothing of it runs any more', () => {
+  const swapping = ['users-2', 'users-3'];
+  assert.deepEqual(decide(['users-2.1.a'], { live: 'users-3', swapping }, swapping), ['users-3', ['users-2.1.a'], []]);
+  assert.deepEqual(decide([], { live: 'users-3', swapping }, swapping), ['users-3', [], []]);
 });
 
 it('without a live one the newest goes on', () => {

@@ -5,6 +5,7 @@ import { environmentOf } from '../launching/environment.ts';
 import type { WellInstance } from '../keeping/instance-keeper.ts';
 import { PartKeeper } from '../keeping/part-keeper.ts';
 import type { PartOptions } from '../keeping/part-keeper.ts';
+import { ServiceKeeper } from '../keeping/service-keeper.ts';
 import { gatewaySource, registrySource } from '../launching/platform-parts.ts';
 import { Preparation } from '../launching/prepare-release.ts';
 import type { BuildSource } from '../launching/prepare-release.ts';
@@ -14,7 +15,8 @@ import type { Supervisor, SupervisorOptions } from './supervisor.ts';
 export interface YardParts {
   readonly registry: PartKeeper;
   readonly gateway: PartKeeper;
-  readonly services: ReadonlyMap<string, PartKeeper>;
+  readonly services: ReadonlyMap<string, ServiceKeeper>;
+  readonly preparation: Preparation;
 }
 
 type Differing = Pick<PartOptions, 'given' | 'untilMet' | 'join' | 'leave'> & Partial<PartOptions>;
@@ -45,6 +47,7 @@ export function yardParts(supervisor: Supervisor, { inherited, now, date }: Supe
       logs: folder.logs,
       host: '127.0.0.1',
       labels: () => ({}),
+      migrate: () => Promise.resolve(),
       tell: (event) => supervisor.tell(event),
       ...differing,
     });
@@ -60,7 +63,7 @@ export function yardParts(supervisor: Supervisor, { inherited, now, date }: Supe
   });
 
   const untilReady = async (
-    names: readonly PartKeeper[],
+    names: readonly Pick<PartKeeper, 'name' | 'state'>[],
     needsDatabase: boolean,
     tell: (missing: string) => void,
     signal: AbortSignal,
@@ -89,28 +92,25 @@ export function yardParts(supervisor: Supervisor, { inherited, now, date }: Supe
     leave: () => Promise.resolve(),
   });
 
-  const services = new Map<string, PartKeeper>();
+  const services = new Map<string, ServiceKeeper>();
   for (const [name, { needs, postgres }] of Object.entries(yard.services)) {
     const source = serviceSource(yard, folder, name);
     const needed = () => needs.flatMap((other) => services.get(other) ?? []);
-    services.set(
-      name,
-      part(source, {
-        given: (identity) =>
-          givenToService(
-            givenParts,
-            { ...identity, service: name },
-            {
-              databaseUrl: postgres === undefined ? undefined : supervisor.postgres!.addressOf(postgres),
-              brokerUrl: inherited['BROKER_URL'],
-            },
-          ),
+    const make = (): PartKeeper => {
+      const keeper: PartKeeper = part(source, {
+        given: (identity) => givenToService(givenParts, { ...identity, service: name }, supervisor.addressesOf(name)),
         labels: (): Record<string, string> => (postgres === undefined ? {} : { postgres: supervisor.postgres!.place }),
         untilMet: (tell, signal) => untilReady([registry, ...needed()], postgres !== undefined, tell, signal),
-        join: (_part, release: Release, instance: WellInstance, leaving) => supervisor.join(release, instance, leaving),
+        join: (_part, release: Release, instance: WellInstance, leaving) =>
+          supervisor.join(keeper, release, instance, leaving),
         leave: ({ record }) => registrar.leave(record.id),
-      }),
-    );
+        migrate: (release, signal) =>
+          services.get(name)?.main === keeper ? supervisor.migrate(release, signal) : Promise.resolve(),
+        tell: (event) => (services.get(name)?.main === keeper ? supervisor.tell(event) : supervisor.note(event)),
+      });
+      return keeper;
+    };
+    services.set(name, new ServiceKeeper(name, make));
   }
-  return { registry, gateway, services };
+  return { registry, gateway, services, preparation };
 }

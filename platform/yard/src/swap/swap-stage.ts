@@ -48,9 +48,9 @@ export type SwapSignal =
 export const isFinal = (stage: SwapStage): stage is FinalStage =>
   stage === 'retired' || stage === 'aborted' || stage === 'reverted';
 
-/** Whether the new deployment has the traffic, as far as the journal knows. */
-export const isCommitted = (stage: SwapStage): boolean =>
-  stage === 'committed' || stage === 'acknowledged' || stage === 'drained' || stage === 'baked' || stage === 'retired';
+/** Nothing has been changed yet that others see. */
+export const isUnchanged = (stage: SwapStage): boolean =>
+  stage === 'asked' || stage === 'locked' || stage === 'built' || stage === 'spawned' || stage === 'healthy';
 
 /** `null`: the signal means nothing there, and is a mistake of the caller. */
 const TRANSITIONS: { readonly [S in SwapStage]: { readonly [G in SwapSignal]: SwapStage | null } } = {
@@ -71,7 +71,8 @@ const TRANSITIONS: { readonly [S in SwapStage]: { readonly [G in SwapSignal]: Sw
   retired: row({}),
   aborting: row({ done: 'aborted', failed: 'aborted', interrupted: 'aborting' }),
   aborted: row({}),
-  reverting: row({ done: 'reverted', failed: 'reverted', interrupted: 'reverting' }),
+  // When the deployment before cannot serve any more, the new one, bad as it may be, is all there is.
+  reverting: row({ done: 'reverted', failed: 'baked', interrupted: 'reverting' }),
   reverted: row({}),
 };
 

@@ -1,7 +1,9 @@
 /** Reads `switchyard.yaml` and judges it: the yard with every default filled in, or every fault at once. */
+import { basename } from 'node:path';
 import type { YardFile } from '@switchyard/contracts/yard-file';
+import { CommandFailed } from '../command.ts';
 import { crossCheck } from './cross-checks.ts';
-import { pathText } from './yard-fault.ts';
+import { faultLine, pathText } from './yard-fault.ts';
 import type { YardFault } from './yard-fault.ts';
 import { shapeYard } from './yard-shape.ts';
 import { parseYardSource, readYardSource } from './yard-source.ts';
@@ -15,7 +17,16 @@ export function readYardFile(file: string): ReadYard {
   return 'faults' in read ? read : judge(read.source);
 }
 
-/** The same for text that is already at hand. */
+/** The yard, or a CommandFailed that tells every fault. */
+export function yardOrFail(file: string): YardFile {
+  const read = readYardFile(file);
+  if ('yard' in read) return read.yard;
+  const lines = read.faults.map((fault) => faultLine({ ...fault, file: basename(file) }));
+  const count = lines.length === 1 ? 'a fault' : `${lines.length} faults`;
+  throw new CommandFailed(`${file} has ${count}:\n${lines.join('\n')}`);
+}
+
+/** As `readYardFile`, for text that is already at hand. */
 export function readYardText(file: string, text: string | Buffer): ReadYard {
   const read = parseYardSource(file, Buffer.from(text as string));
   return 'faults' in read ? read : judge(read.source);

@@ -1,0 +1,65 @@
+/** Gives swaps what they need of the yard that a supervisor runs. */
+import { RegistryClient } from '@switchyard/kit/registry/client';
+import type { YardFile } from '@switchyard/contracts/yard-file';
+import { CommandFailed } from '../command.ts';
+import type { Preparation } from '../launching/prepare-release.ts';
+import { registryUrl, serviceSource } from '../launching/service-parts.ts';
+import { Journal } from '../state/journal.ts';
+import { SwapHistory } from '../swap/swap-history.ts';
+import { swapRecord } from '../swap/swap-record.ts';
+import type { SwapSurroundings } from '../swap/swap-surroundings.ts';
+import { yardOrFail } from '../yard-file/read-yard-file.ts';
+import type { Supervisor, SupervisorOptions } from './supervisor.ts';
+
+export function swapSurroundings(
+  supervisor: Supervisor,
+  preparation: Preparation,
+  { now, date }: SupervisorOptions,
+): SwapSurroundings {
+  const { open, services, changes, registrar } = supervisor;
+  const { folder, yard, state, releases, operatorToken } = open;
+  const journal = new Journal(folder.journal, swapRecord);
+  const history = new SwapHistory(folder.history);
+  return {
+    services,
+    registry: new RegistryClient({ url: registryUrl(yard), token: operatorToken }),
+    preparation,
+    releases,
+    state,
+    changes,
+    journal,
+    plan: (service) => {
+      // As it is on disk now: what it says of a service counts from its next swap on.
+      const file = yardOrFail(folder.file);
+      const declaration = file.services[service];
+      if (declaration === undefined || !services.has(service)) throw unknown(service, [...services.keys()]);
+      return { source: serviceSource(file, folder, service), declaration };
+    },
+    planAtStart: (service) => ({ source: serviceSource(yard, folder, service), declaration: yard.services[service]! }),
+    declare: (signal) => registrar.declare(declarationsOf(yardOrFail(folder.file), services), signal),
+    runHook: (release, which, signal) => supervisor.hooks.run(release, which, signal),
+    remember: async (report) => {
+      await history.append(report);
+      await journal.remove(report.id);
+      await supervisor.prune();
+    },
+    tell: (event) => supervisor.tell(event),
+    warn: (message) => supervisor.tell({ kind: 'note', part: 'yard', message }),
+    now,
+    date,
+  };
+}
+
+/** A service that runs keeps its routes until the yard is started anew without it. */
+function declarationsOf(file: YardFile, services: ReadonlyMap<string, unknown>) {
+  return {
+    services: Object.fromEntries(
+      [...services.keys()].map((name) => [name, { routes: file.services[name]?.routes ?? [] }]),
+    ),
+  };
+}
+
+const unknown = (service: string, names: readonly string[]): CommandFailed =>
+  new CommandFailed(`there is no service ${JSON.stringify(service)} in this yard`, {
+    hint: `there are ${names.join(', ')}`,
+  });

@@ -1,0 +1,69 @@
+/** drained -> baked: the deployment before stays hot while the new one is watched, and judged beside it. */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Traffic } from '@switchyard/contracts/registry';
+import { lastLines } from '../../logs/last-lines.ts';
+import { judge } from '../judge.ts';
+import { SwapFault } from '../swap.ts';
+import type { Leg, Step, Swap } from '../swap.ts';
+import { WINDOW_MS } from '../traffic-sums.ts';
+import { readWatchers } from './await-acknowledgements.ts';
+
+const LOOK_EVERY_MS = 200;
+const TELL_EVERY_MS = 1_000;
+const LINES_SHOWN = 15;
+
+export const bake: Step = async (swap) => {
+  const bakeMs = bakeMsOf(swap);
+  if (bakeMs === 0 || swap.record.request.isWithoutRollback) return 'done';
+  const { date } = swap.around;
+  const until = swap.record.bakesUntil ?? new Date(date().getTime() + bakeMs).toISOString();
+  swap.note({ bakesUntil: until });
+  const leftMs = () => Math.min(bakeMs, Date.parse(until) - date().getTime());
+  await watchFor(swap, leftMs, swap.baselines);
+  return 'done';
+};
+
+/** As asked, else the longest that switchyard.yaml says. */
+export const bakeMsOf = (swap: Swap): number =>
+  swap.record.request.bakeMs ?? Math.max(...swap.services.map((service) => swap.plan(service).declaration.bakeMs));
+
+/**
+ * Watches the new deployments until no time is left or somebody promotes them. Rejects with a SwapFault when one is worse than the one
+ * before it, of which `before` tells the traffic, or has died.
+ */
+export async function watchFor(swap: Swap, leftMs: () => number, before: (leg: Leg) => Traffic | null): Promise<void> {
+  await swap.whileWell(async (signal) => {
+    let toldMs = -Infinity;
+    while (leftMs() > 0 && !swap.isPromoted) {
+      await readWatchers(swap, signal);
+      for (const leg of swap.legs) await judgeLeg(swap, leg, before(leg));
+      if (swap.around.now() - toldMs >= TELL_EVERY_MS) {
+        toldMs = swap.around.now();
+        swap.tell('', figuresOf(swap, leftMs()));
+      }
+      await pause(Math.max(1, Math.min(LOOK_EVERY_MS, leftMs())), undefined, { signal });
+    }
+  });
+}
+
+async function judgeLeg(swap: Swap, leg: Leg, before: Traffic | null): Promise<void> {
+  const limits = swap.plan(leg.service).declaration.revert;
+  const nowMs = swap.around.now();
+  const now = swap.traffic.recent(leg.to, nowMs);
+  const lately = swap.traffic.recent(leg.to, nowMs, WINDOW_MS / 2);
+  const why = judge({ limits, before, now, lately, old: leg.from });
+  if (why === null) return;
+  const [instance] = swap.candidate(leg).instances();
+  const lines = instance === undefined ? [] : await lastLines(instance.record.logFile, LINES_SHOWN);
+  throw new SwapFault(`${leg.to} is worse than ${leg.from ?? 'nothing'}: ${why}`, lines);
+}
+
+function figuresOf(swap: Swap, leftMs: number): Record<string, number> {
+  const all = swap.legs.map(({ to }) => swap.traffic.of(to));
+  return {
+    bakeLeftMs: Math.max(0, Math.round(leftMs)),
+    requests: all.reduce((sum, { requests }) => sum + requests, 0),
+    failed: all.reduce((sum, { failed }) => sum + failed, 0),
+    ...(swap.record.canaryPercent === null ? {} : { percent: swap.record.canaryPercent }),
+  };
+}

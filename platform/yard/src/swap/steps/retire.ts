@@ -1,0 +1,41 @@
+/** baked -> retired: the deployment before is told to stop, the last; then the new one may remove what only that one needed. */
+import { isLeased, readWatchers } from './await-acknowledgements.ts';
+import { untilDrained } from './drain.ts';
+import { setLive } from './set-live.ts';
+import type { Leg, Step, Swap } from '../swap.ts';
+
+export const retire: Step = async (swap) => {
+  await setLive(swap, ({ to }) => ({ live: to, standby: null, split: null }));
+  const before = swap.legs.flatMap(({ from }) => from ?? []);
+  const cut = swap.record.cut === 0 ? await leftOn(swap, before) : await untilDrained(swap, before, swap.left);
+  swap.note({ cut });
+  await Promise.all(swap.legs.map((leg) => stopBefore(swap, leg)));
+  for (const leg of swap.legs) await contract(swap, leg);
+  return 'done';
+};
+
+async function leftOn(swap: Swap, deployments: readonly string[]): Promise<number> {
+  const watchers = (await readWatchers(swap, swap.left)).filter(isLeased);
+  const isIdle = watchers.every(({ inFlight }) => deployments.every((deployment) => (inFlight[deployment] ?? 0) === 0));
+  return isIdle ? 0 : untilDrained(swap, deployments, swap.left);
+}
+
+async function stopBefore(swap: Swap, { service, from }: Leg): Promise<void> {
+  const { services, state } = swap.around;
+  if (from !== null) await services.get(service)!.retire(from);
+  await state.change(service, { standby: null });
+}
+
+async function contract(swap: Swap, { service, to }: Leg): Promise<void> {
+  const release = swap.around.services.get(service)!.main.release;
+  const command = release?.entry.contract;
+  if (command === undefined || swap.record.kind !== 'swap') return;
+  swap.tell(`contracting: ${command}`);
+  try {
+    await swap.around.runHook(release!, 'contract', swap.left);
+  } catch (error) {
+    swap.left.throwIfAborted();
+    const { message, lines = [] } = error as Error & { readonly lines?: readonly string[] };
+    swap.note({ reason: `${to} is live, but its contract hook failed: ${message}`, lines: [...lines] });
+  }
+}
