@@ -1,5 +1,6 @@
 /** The saved state on a real disk: whatever happens to a file, the last good state is read or the start is refused. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -35,6 +36,26 @@ test('what was saved is read again, by another process as well', async (t) => {
   await file.save(state(2));
   assert.deepEqual(await new StateFile(folder, log).load(), state(2));
   assert.deepEqual((await readdir(folder)).sort(), ['live.copy.json', 'live.json']);
+});
+
+test('a state that the version without locks has saved is read as it was, with no lock', async (t) => {
+  const { folder, file, first, second } = await folderOf(t);
+  await file.load();
+  const { fence: _fence, locks: _locks, ...old } = state(7);
+  const sha256 = createHash('sha256').update(JSON.stringify(old)).digest('hex');
+  for (const copy of [first, second])
+    await writeFile(copy, JSON.stringify({ format: 'switchyard-registry-1', sha256, state: old }));
+  assert.deepEqual(await new StateFile(folder, log).load(), state(7));
+});
+
+test('what a newer version added to the state is still there when an older one has saved it', async (t) => {
+  const { folder, file } = await folderOf(t);
+  await file.load();
+  const newer: LiveState = { ...state(1), ...{ added: { by: 'a newer version' } } };
+  await file.save(newer);
+  const loaded = await new StateFile(folder, log).load();
+  await file.save({ ...loaded, sequence: 2 });
+  assert.deepEqual(await new StateFile(folder, log).load(), { ...newer, sequence: 2 });
 });
 
 const DAMAGES: Readonly<Record<string, (file: string) => Promise<void>>> = {

@@ -184,16 +184,6 @@ test('a token is larger than every one before, also after a restart without any 
   assert.equal(await setUp({ state: emptyState }, 1_790_000_000_000.5).take('swap-3'), 1_790_000_000_000);
 });
 
-test('a state that was saved before there were locks has none', () => {
-  const { fence: _fence, locks: _locks, ...old } = emptyState;
-  assert.deepEqual(liveState.parse(old), emptyState);
-});
-
-test('what a newer registry added to the state is kept by one that does not know it', () => {
-  const { locks: _locks, ...rest } = withLive(liveState.parse({ ...emptyState, added: 7 }), {});
-  assert.equal((rest as Record<string, unknown>)['added'], 7);
-});
-
 test('a lock that cannot be saved is not given; one that lapses on a full disk is free all the same', async () => {
   const disk: Parameters<typeof setUp>[0] = { state: emptyState, isFull: true };
   const { take, change, clock } = setUp(disk);
