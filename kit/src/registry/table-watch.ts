@@ -2,7 +2,7 @@
 import { request } from 'node:http';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { change, table } from '@switchyard/contracts/registry';
-import type { Table } from '@switchyard/contracts/registry';
+import type { Table, Traffic } from '@switchyard/contracts/registry';
 import type { Clock } from '../clock.ts';
 import { systemClock } from '../clock.ts';
 import type { Logger } from '../log.ts';
@@ -20,7 +20,9 @@ const HEAD_TIMEOUT_MS = 5_000;
 const PAUSE_FIRST_MS = 100;
 const PAUSE_LAST_MS = 1_000;
 /** A watcher's lease is 10 s and only acknowledgements renew it: three chances. */
-const ACKNOWLEDGE_EVERY_MS = 3_000;
+export const ACKNOWLEDGE_EVERY_MS = 3_000;
+/** Least pause after an acknowledgement that failed, however often the caller would like to say it. */
+const PAUSE_AFTER_FAILURE_MS = 500;
 
 export interface TableWatchOptions {
   /** `http://127.0.0.1:7000`. */
@@ -36,6 +38,10 @@ export interface TableWatchOptions {
   readonly onTable?: (table: Table, changedServices: ReadonlySet<string>) => void;
   /** Requests in flight by deployment, sent with each acknowledgement. Default: none. */
   readonly inFlight?: () => Record<string, number>;
+  /** What was sent to each deployment since the start, sent with each acknowledgement. Default: none. */
+  readonly traffic?: () => Record<string, Traffic>;
+  /** Longest pause between two acknowledgements, asked after each of them and with each new table; at most, and by default, 3 s. */
+  readonly acknowledgeEveryMs?: () => number;
   readonly clock?: Clock;
   /** 0 to 1, for the jitter. Default Math.random. */
   readonly random?: () => number;
@@ -56,6 +62,10 @@ export class TableWatch {
   private cancelAcknowledging = (): void => {};
   private cancelHold = (): void => {};
   private isAcknowledging = false;
+  /** What is being said was called out of date meanwhile. */
+  private isAcknowledgementWanted = false;
+  /** When the last acknowledgement was begun, or would have been. */
+  private saidAtMs: number;
   /** Epoch of the last table that `onTable` took: what the caller routes by. */
   private routedEpoch: number | null = null;
   private acknowledgedEpoch: number | null = null;
@@ -65,6 +75,7 @@ export class TableWatch {
       throw new TypeError('a watcher that routes needs an id: give `watcher` with `role`');
     this.options = options;
     this.clock = options.clock ?? systemClock;
+    this.saidAtMs = this.clock.nowMs();
     this.client = new RegistryClient({
       url: options.registryUrl,
       ...(options.token === undefined ? {} : { token: options.token }),
@@ -83,7 +94,13 @@ export class TableWatch {
   start(): void {
     if (this.stopper.signal.aborted || this.connection !== null) return;
     this.connect();
-    if (this.options.role !== undefined) this.acknowledgeRegularly();
+    this.acknowledgeLater();
+  }
+
+  /** Says at once what is in flight and how much there was, because somebody may wait for it; else it is said now and then. */
+  acknowledge(): void {
+    if (this.isAcknowledging) this.isAcknowledgementWanted = true;
+    else this.sendAcknowledgement();
   }
 
   /** The table there is, or the first one to come; rejects with the signal's reason. */
@@ -206,25 +223,37 @@ export class TableWatch {
     }
     for (const settle of this.waiting) settle(step.table);
     this.waiting.clear();
-    if (this.options.role !== undefined && this.routedEpoch !== this.acknowledgedEpoch) this.acknowledgeSoon();
+    if (this.routedEpoch === this.acknowledgedEpoch) this.acknowledgeLater();
+    else this.acknowledge();
   }
 
-  private acknowledgeRegularly(): void {
-    this.cancelAcknowledging = this.clock.after(ACKNOWLEDGE_EVERY_MS, () => {
-      this.acknowledgeSoon();
-      this.acknowledgeRegularly();
-    });
+  private acknowledgeLater(): void {
+    if (this.options.role === undefined || this.stopper.signal.aborted) return;
+    const wantedMs = Math.min(ACKNOWLEDGE_EVERY_MS, this.options.acknowledgeEveryMs?.() ?? ACKNOWLEDGE_EVERY_MS);
+    const hasFailed = this.routedEpoch !== null && this.acknowledgedEpoch === null;
+    const pauseMs = hasFailed ? Math.max(wantedMs, PAUSE_AFTER_FAILURE_MS) : wantedMs;
+    // Counted from the last one, so that tables which follow each other closely do not put it off again and again.
+    const delayMs = Math.max(0, this.saidAtMs + pauseMs - this.clock.nowMs());
+    this.cancelAcknowledging();
+    this.cancelAcknowledging = this.clock.after(delayMs, () => this.acknowledge());
   }
 
-  /** One acknowledgement at a time; an epoch that arrives meanwhile follows at once. */
-  private acknowledgeSoon(): void {
-    const { watcher, log } = this.options;
+  /** One at a time; an epoch that arrives meanwhile follows at once. */
+  private sendAcknowledgement(): void {
+    const { role, watcher, log, inFlight, traffic } = this.options;
     const epoch = this.routedEpoch;
-    if (this.isAcknowledging || watcher === undefined || epoch === null || this.stopper.signal.aborted) return;
+    if (role === undefined || watcher === undefined || this.stopper.signal.aborted) return;
+    this.saidAtMs = this.clock.nowMs();
+    if (epoch === null) return this.acknowledgeLater();
     this.isAcknowledging = true;
+    this.isAcknowledgementWanted = false;
     const through = this.connection;
     this.client
-      .acknowledge(watcher, { epoch, inFlight: this.options.inFlight?.() ?? {} }, { signal: this.stopper.signal })
+      .acknowledge(
+        watcher,
+        { epoch, inFlight: inFlight?.() ?? {}, traffic: traffic?.() ?? {} },
+        { signal: this.stopper.signal },
+      )
       .then(
         (said) => {
           this.acknowledgedEpoch = said === 'acknowledged' ? epoch : null;
@@ -238,7 +267,9 @@ export class TableWatch {
       )
       .finally(() => {
         this.isAcknowledging = false;
-        if (this.acknowledgedEpoch !== null && this.routedEpoch !== epoch) this.acknowledgeSoon();
+        const isOutOfDate = this.isAcknowledgementWanted || this.routedEpoch !== epoch;
+        if (this.acknowledgedEpoch !== null && isOutOfDate) this.sendAcknowledgement();
+        else this.acknowledgeLater();
       });
   }
 
