@@ -51,7 +51,7 @@ test('a state that the version without locks has saved is read as it was, with n
 test('what a newer version added to the state is still there when an older one has saved it', async (t) => {
   const { folder, file } = await folderOf(t);
   await file.load();
-  const newer: LiveState = { ...state(1), ...{ added: { by: 'a newer version' } } };
+  const newer: LiveState = Object.assign(state(1), { added: { by: 'a newer version' } });
   await file.save(newer);
   const loaded = await new StateFile(folder, log).load();
   await file.save({ ...loaded, sequence: 2 });
