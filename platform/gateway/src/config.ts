@@ -32,6 +32,11 @@ export const gatewayEnvironment = z.object({
     .pipe(z.array(z.string().regex(origin, 'must be exact origins such as http://localhost:3333, separated by commas')))
     .describe('Origins whose pages may call with credentials, separated by commas; never *'),
   SESSIONS_SERVICE: z.string().default('users').describe('The service that knows passwords and sessions'),
+  OPERATOR_TOKEN_SHA256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/i, 'must be 64 digits of hex')
+    .optional()
+    .describe("SHA-256 of the operator's token, which opens previews; without it nothing does"),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
     .default('info')

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Grant } from './sessions/access-tokens.ts';
 import type { Claim } from './routing/claim.ts';
 import type { CompiledRoute } from './routing/route-finder.ts';
+import { LIVE_BUCKET } from './routing/split.ts';
 import type { ClientConnection } from './http/client-connection.ts';
 
 const NONE: readonly string[] = [];
@@ -41,6 +42,8 @@ export class Exchange {
   authorization = '';
   origin = '';
   fetchSite = '';
+  /** Of the header that asks for a preview. */
+  previewToken = '';
   preflightMethod = '';
   preflightHeaders = '';
   acceptsTrailers = false;
@@ -63,6 +66,10 @@ export class Exchange {
   isOwnAuthorization = false;
   /** Cookies to set on the answer, from a refresh in passing. */
   setCookies: readonly string[] = NONE;
+  /** Of a split: 0 to 99, or who gets it whatever the shares are. */
+  bucket = LIVE_BUCKET;
+  /** Value of the Set-Cookie by which a browser stays with its bucket; '' when none is to be set. */
+  bucketCookie = '';
   claim: Claim | null = null;
   runner: Runner | null = null;
 

@@ -169,7 +169,7 @@ test('metrics, routes and requests in flight are told on loopback, and to no pag
   const metrics = await (await fetch(`${yard.adminUrl}/metrics`)).text();
   assert.match(metrics, /^gateway_requests_total\{service="echo",deployment="echo-1",status="2xx"\} 1$/m);
   assert.match(metrics, /^gateway_request_duration_seconds_count\{service="echo",deployment="echo-1"\} 1$/m);
-  assert.match(metrics, /^gateway_breaker_state\{service="echo"\} 0$/m);
+  assert.match(metrics, /^gateway_breaker_state\{service="echo",deployment="echo-1"\} 0$/m);
   assert.match(metrics, /^gateway_in_flight\{service="echo",deployment="echo-1"\} 0$/m);
   const { routes } = (await (await fetch(`${yard.adminUrl}/routes`)).json()) as {
     routes: { path: string; live: string }[];

@@ -16,6 +16,7 @@ import { OWN_ROUTES, ownInterface } from './http/own-interface.ts';
 import { CorsPolicy } from './message/cors-policy.ts';
 import { AccessLog } from './observe/access-log.ts';
 import { Metrics } from './observe/metrics.ts';
+import { PreviewToken } from './routing/preview-token.ts';
 import { RoutingTable } from './routing/routing-table.ts';
 import type { OwnAddress } from './routing/upstream-address.ts';
 import { AccessTokens } from './sessions/access-tokens.ts';
@@ -65,6 +66,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     own: ownAddresses(environment),
     nowMs,
     warn: (facts, message) => log.warn(facts, message),
+    drained: () => watch.acknowledge(),
   });
   const keys = await KeyRing.open(environment.KEYS_DIR, log);
   const ended = new EndedSessions((sessionId) => streams.endOfSession(sessionId), nowMs);
@@ -100,6 +102,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     cors,
     limits: { requests: new Gcra() },
     authentication: { accessTokens, identityTokens: new IdentityTokens(keys), refresher, cors, log },
+    splitting: { previewToken: new PreviewToken(environment.OPERATOR_TOKEN_SHA256), random: Math.random },
     forwarding: { deadlines, streams, cors, nowMs, ownInterface: own },
     accounts: { metrics, accessLog },
     nowMs,
@@ -117,6 +120,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     log,
     onTable: (table: Table, changed: ReadonlySet<string>) => routing.take(table, changed),
     inFlight: () => routing.inFlight(),
+    traffic: () => routing.traffic(),
+    acknowledgeEveryMs: () => routing.figuresEveryMs,
   });
 
   const stop = async (): Promise<void> => {

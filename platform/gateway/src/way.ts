@@ -7,6 +7,7 @@ import type { Accounts } from './stages/account.ts';
 import { admitStage } from './stages/admit.ts';
 import { authenticateStage } from './stages/authenticate.ts';
 import type { Authentication } from './stages/authenticate.ts';
+import type { Splitting } from './stages/bucket.ts';
 import { chooseInstanceStage } from './stages/choose-instance.ts';
 import { corsStage } from './stages/cors.ts';
 import { forwardStage } from './stages/forward.ts';
@@ -29,6 +30,7 @@ export interface WayParts {
   readonly cors: CorsPolicy;
   readonly limits: ClientLimits;
   readonly authentication: Authentication;
+  readonly splitting: Splitting;
   readonly forwarding: Forwarding;
   readonly accounts: Accounts;
   readonly nowMs: () => number;
@@ -46,7 +48,7 @@ export class Way {
       corsStage(parts.cors),
       limitStage(parts.limits, parts.nowMs),
       authenticateStage(parts.authentication),
-      admitStage(parts.nowMs),
+      admitStage(parts.splitting, parts.nowMs),
       chooseInstanceStage(parts.nowMs),
       forwardStage(parts.forwarding),
       accountStage(parts.accounts, parts.nowMs),

@@ -1,9 +1,11 @@
-/** What operators and Prometheus read: metrics, routes, breakers, requests in flight. On loopback alone. */
+/** What operators and Prometheus read: metrics, routes, deployments, breakers, requests in flight. On loopback alone. */
 import { isIP } from 'node:net';
 import express from 'express';
 import type { Express } from 'express';
 import type { Registry } from '@switchyard/kit/metrics';
 import type { Gauges, Metrics } from '../observe/metrics.ts';
+import type { Deployment } from '../routing/deployment.ts';
+import type { Service } from '../routing/service.ts';
 
 export interface AdminParts {
   readonly metrics: Metrics;
@@ -41,11 +43,28 @@ export function adminInterface(parts: AdminParts): Express {
       })),
     });
   });
+  app.get('/deployments', (_request, response) => {
+    response.json({
+      epoch: routing.epoch,
+      deployments: [...routing.services.values()].flatMap((service) =>
+        [...service.deployments.values()].map((deployment) => ({
+          service: service.name,
+          deployment: deployment.id,
+          role: roleOf(service, deployment),
+          share: deployment.share,
+          instances: deployment.up.length,
+          inFlight: deployment.inFlight,
+          ...deployment.traffic,
+        })),
+      ),
+    });
+  });
   app.get('/breakers', (_request, response) => {
     const nowMs = parts.nowMs();
     response.json({
-      breakers: [...routing.services.values()].map(({ name, breaker: { state } }) => ({
-        service: name,
+      breakers: routing.deployments.map(({ id, service, breaker: { state } }) => ({
+        service,
+        deployment: id,
         state: state.name,
         ...(state.name === 'open' ? { retryInMs: Math.max(0, Math.round(state.untilMs - nowMs)) } : {}),
       })),
@@ -66,6 +85,14 @@ export function adminInterface(parts: AdminParts): Express {
     });
   });
   return app;
+}
+
+/** A preview is a canary whose share is 0. A `candidate` gets nothing yet, what is `retiring` nothing any more. */
+function roleOf(service: Service, deployment: Deployment): string {
+  if (deployment === service.live) return 'live';
+  if (deployment === service.standby) return 'standby';
+  if (deployment.isServing) return deployment.share === 0 ? 'preview' : 'canary';
+  return deployment.requests + deployment.inFlight === 0 ? 'candidate' : 'retiring';
 }
 
 function isLoopback(host: string): boolean {

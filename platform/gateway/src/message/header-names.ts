@@ -24,6 +24,7 @@ export const HEADER = {
   CONTENT_TYPE: 17,
   PREFLIGHT_METHOD: 18,
   PREFLIGHT_HEADERS: 19,
+  PREVIEW: 20,
 } as const;
 
 const NAMED: Readonly<Record<string, number>> = {
@@ -44,6 +45,7 @@ const NAMED: Readonly<Record<string, number>> = {
   'content-type': HEADER.CONTENT_TYPE,
   'access-control-request-method': HEADER.PREFLIGHT_METHOD,
   'access-control-request-headers': HEADER.PREFLIGHT_HEADERS,
+  'switchyard-preview': HEADER.PREVIEW,
   'keep-alive': HEADER.DROP,
   'proxy-connection': HEADER.DROP,
   'proxy-authorization': HEADER.DROP,
@@ -64,7 +66,14 @@ const NAMED: Readonly<Record<string, number>> = {
   'remote-user': HEADER.DROP,
   'x-remote-user': HEADER.DROP,
 };
-const DROPPED_PREFIXES = ['x-switchyard-', 'x-forwarded-', 'x-auth-request-', 'ssl-client-', 'x-ssl-client-'];
+const DROPPED_PREFIXES = [
+  'x-switchyard-',
+  'switchyard-',
+  'x-forwarded-',
+  'x-auth-request-',
+  'ssl-client-',
+  'x-ssl-client-',
+];
 /** An alias of one of these would frame or address the request differently for a server that folds `_` or `.` into `-`. */
 const FRAMING = new Set<number>([HEADER.HOST, HEADER.CONTENT_LENGTH, HEADER.TRANSFER_ENCODING]);
 

@@ -1,6 +1,7 @@
 /** The head of a service's answer as the client gets it: hop-by-hop and CORS headers removed, ours added, framed anew. */
 import type { Exchange } from '../exchange.ts';
-import { setsOurCookie } from '../sessions/session-cookies.ts';
+import { PREVIEW_BUCKET } from '../routing/split.ts';
+import { setsOurCookie } from './cookies.ts';
 import type { CorsPolicy } from './cors-policy.ts';
 
 const PASS = 0;
@@ -59,6 +60,7 @@ export function outgoingAnswer(
   let contentLength = -1;
   let isEventStream = false;
   let vary = '';
+  let cacheControl = '';
   let connection = '';
   for (let index = 0; index < raw.length; index += 2) {
     const name = textOf(raw[index]!);
@@ -84,29 +86,44 @@ export function outgoingAnswer(
         isEventStream = /^text\/event-stream[ \t]*(?:;|$)/i.test(value);
         break;
       case CACHE_CONTROL:
-        // An answer that carries somebody's new cookies is nobody else's.
-        if (exchange.setCookies.length > 0) continue;
-        break;
+        cacheControl = cacheControl === '' ? value : `${cacheControl}, ${value}`;
+        continue;
       default:
         continue;
     }
     headers.push(name, value);
   }
   if (connection !== '' && !/^(?:keep-alive|close)$/i.test(connection)) removeNamed(headers, connection);
-  addOurs(headers, exchange, vary, cors);
+  addOurs(headers, exchange, vary, cacheControlOf(exchange, cacheControl), cors);
   return { headers, contentLength, isEventStream };
 }
 
-function addOurs(headers: string[], exchange: Exchange, vary: string, cors: CorsPolicy): void {
+function addOurs(headers: string[], exchange: Exchange, vary: string, cacheControl: string, cors: CorsPolicy): void {
   headers.push(
     'vary',
     vary === '' ? 'Origin' : /(?:^|,)[ \t]*(?:origin|\*)[ \t]*(?:,|$)/i.test(vary) ? vary : `${vary}, Origin`,
   );
   headers.push('x-request-id', exchange.requestId);
   cors.appendTo(headers, exchange.origin);
-  if (exchange.setCookies.length === 0) return;
-  headers.push('cache-control', 'no-store');
+  if (cacheControl !== '') headers.push('cache-control', cacheControl);
   for (const cookie of exchange.setCookies) headers.push('set-cookie', cookie);
+  if (exchange.bucketCookie !== '') headers.push('set-cookie', exchange.bucketCookie);
+}
+
+/**
+ * An answer that carries somebody's new cookies is nobody else's. What a preview answers is kept nowhere: its address does not tell it
+ * from what is live, so it would be found again, by everybody behind a shared cache, after the preview has ended. The cookie of a
+ * bucket is worth the less care that the browser itself may keep the answer; only shared caches may not hand it on.
+ */
+function cacheControlOf(exchange: Exchange, said: string): string {
+  if (exchange.bucket === PREVIEW_BUCKET) return 'private, no-store';
+  if (exchange.setCookies.length > 0) return 'no-store';
+  if (exchange.bucketCookie === '') return said;
+  const kept = said
+    .split(',')
+    .map((directive) => directive.trim())
+    .filter((directive) => directive !== '' && !/^(?:public|private|s-maxage)\b/i.test(directive));
+  return ['private', ...kept].join(', ');
 }
 
 /** What the service's Connection header names is for this hop alone. */

@@ -1,7 +1,7 @@
 /** The headers of a request as a service gets them: what the client sent end to end, and what only the gateway may say. */
 import { IDENTITY_HEADER } from '@switchyard/contracts/identity';
 import type { Exchange } from '../exchange.ts';
-import { withoutOurCookies } from '../sessions/session-cookies.ts';
+import { withoutOurCookies } from './cookies.ts';
 
 /**
  * Names and values in turn. Everything that could be mistaken for ours is gone before the headers that `Connection` names

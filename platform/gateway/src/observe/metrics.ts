@@ -1,15 +1,19 @@
 /** The gateway's counts, kept as plain numbers and written in Prometheus' text format when asked for. */
 import type { Exchange } from '../exchange.ts';
+import type { Deployment } from '../routing/deployment.ts';
 import type { RoutingTable } from '../routing/routing-table.ts';
 
 /** Upper bounds of the histogram's buckets, in seconds. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'];
-/** Deployments that are remembered after they are gone; beyond it the oldest is forgotten. */
+/** Services and deployments at most; beyond it the oldest is forgotten. */
 const SERIES_MAX = 500;
 
 class Series {
   readonly labels: string;
+  readonly deployment: string;
+  /** The deployment has left, and its last counts were told. */
+  isTold = false;
   readonly byClass = new Float64Array(CLASSES.length);
   readonly buckets = new Float64Array(BUCKETS.length + 1);
   seconds = 0;
@@ -18,6 +22,7 @@ class Series {
   upstreamErrors = 0;
 
   constructor(service: string, deployment: string) {
+    this.deployment = deployment;
     this.labels = `service="${service}",deployment="${deployment}"`;
   }
 
@@ -67,6 +72,7 @@ export class Metrics {
   /** The text of `GET /metrics`. */
   render(gauges: Gauges): string {
     const lines: string[] = [];
+    this.forgetTold(gauges.routing);
     const all = [...this.series.values()];
     family(lines, 'gateway_requests_total', 'counter', 'Requests answered, by class of status', () =>
       all.flatMap((one) =>
@@ -87,6 +93,16 @@ export class Metrics {
     );
     renderGauges(lines, gauges);
     return `${lines.join('\n')}\n`;
+  }
+
+  /** A deployment that left is told once more, so that its last requests are not missed, and then never again. */
+  private forgetTold(routing: RoutingTable): void {
+    const present = new Set(routing.deployments.map(({ id }) => id));
+    for (const [key, series] of this.series) {
+      if (series.deployment === '' || present.has(series.deployment)) series.isTold = false;
+      else if (series.isTold) this.series.delete(key);
+      else series.isTold = true;
+    }
   }
 
   private renderDurations(lines: string[], all: readonly Series[]): void {
@@ -111,16 +127,35 @@ function family(lines: string[], name: string, type: string, help: string, sampl
 const BREAKER_VALUE = { closed: 0, 'half-open': 1, open: 2 } as const;
 
 function renderGauges(lines: string[], gauges: Gauges): void {
-  const services = [...gauges.routing.services.values()];
-  family(lines, 'gateway_in_flight', 'gauge', 'Requests claimed on a deployment and not yet ended', () =>
-    services.flatMap((service) =>
-      [...service.deployments.values()].map(
-        (deployment) => `{service="${service.name}",deployment="${deployment.id}"} ${deployment.inFlight}`,
-      ),
-    ),
+  const ofDeployments = (value: (deployment: Deployment) => number) => () =>
+    gauges.routing.deployments.map((one) => `{service="${one.service}",deployment="${one.id}"} ${value(one)}`);
+  family(
+    lines,
+    'gateway_in_flight',
+    'gauge',
+    'Requests claimed on a deployment and not yet ended',
+    ofDeployments((one) => one.inFlight),
   );
-  family(lines, 'gateway_breaker_state', 'gauge', '0 closed, 1 half-open, 2 open', () =>
-    services.map((service) => `{service="${service.name}"} ${BREAKER_VALUE[service.breaker.state.name]}`),
+  family(
+    lines,
+    'gateway_attempts_failed_total',
+    'counter',
+    'Attempts on a deployment that it answered with 5xx or left without a whole answer, repeated ones too',
+    ofDeployments((one) => one.failed),
+  );
+  family(
+    lines,
+    'gateway_share_percent',
+    'gauge',
+    'Share of requests that a deployment gets by the table',
+    ofDeployments((one) => one.share),
+  );
+  family(
+    lines,
+    'gateway_breaker_state',
+    'gauge',
+    '0 closed, 1 half-open, 2 open',
+    ofDeployments((one) => BREAKER_VALUE[one.breaker.state.name]),
   );
   family(lines, 'gateway_epoch', 'gauge', 'Epoch of the table that requests are routed by', () => [
     ` ${gauges.routing.epoch ?? 0}`,

@@ -1,4 +1,4 @@
-/** The circuit breaker of one service: stops asking a service that mostly fails, and tries it again after a pause. */
+/** The circuit breaker of one deployment: stops asking a deployment that mostly fails, and tries it again after a pause. */
 
 export type BreakerState =
   | { readonly name: 'closed' }
@@ -7,7 +7,7 @@ export type BreakerState =
 
 /**
  * `tripped`: the window shows too many failures. `pauseOver`: the pause of an open breaker has passed. `success`, `failure`: how
- * an admitted request ended. `renewed`: other instances or another deployment answer now.
+ * an admitted request ended. `renewed`: other instances answer now, or it serves again.
  */
 export type BreakerSignal = 'tripped' | 'pauseOver' | 'success' | 'failure' | 'renewed';
 
@@ -106,13 +106,13 @@ export class Breaker {
     }
   }
 
-  /** An admitted request ended without saying anything about the service, such as by its client's leaving. */
+  /** An admitted request ended without saying anything about the deployment, such as by its client's leaving. */
   withdraw(): void {
     const state = this.stateNow;
     if (state.name === 'half-open') this.stateNow = { ...state, probes: Math.max(0, state.probes - 1) };
   }
 
-  /** Other instances or another deployment answer now: what was counted is about others. */
+  /** Other instances answer now, or it serves again: what was counted is about others, or long ago. */
   renew(nowMs: number): void {
     this.forget();
     this.signal('renewed', nowMs);

@@ -59,11 +59,11 @@ export class Instance {
     return ((this.inFlight + 1) * (this.latency.at(nowMs) + 1)) / this.weight;
   }
 
-  /** It left the table: what runs is answered, streams are ended within some seconds, then its connections close. */
+  /** It left the table: what runs is answered, streams are ended one after the other, then its connections close. */
   leave(streams: OpenStreams): void {
     if (this.isGone) return;
     this.isGone = true;
-    streams.endOfInstance(this.id);
+    streams.endOfInstance(this);
     this.poolNow?.close().catch(() => {});
   }
 

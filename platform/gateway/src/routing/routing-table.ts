@@ -1,10 +1,18 @@
 /** What the gateway routes by: the registry's table turned into services, instances and an index of routes, anew with each change. */
-import type { Table } from '@switchyard/contracts/registry';
+import type { Table, Traffic } from '@switchyard/contracts/registry';
 import type { RoutePolicy } from '@switchyard/contracts/route';
+import type { Deployment } from './deployment.ts';
 import { RouteFinder } from './route-finder.ts';
 import type { CompiledRoute } from './route-finder.ts';
 import { Service } from './service.ts';
 import type { ServiceSurroundings } from './service.ts';
+
+/** A drain ends with the acknowledgement that says so. */
+const DRAINING_EVERY_MS = 50;
+/** A bake or a canary is judged by traffic that is this fresh. */
+const BAKING_EVERY_MS = 200;
+/** Nobody waits for anything. */
+const QUIET_EVERY_MS = 3_000;
 
 export class RoutingTable {
   readonly services = new Map<string, Service>();
@@ -61,18 +69,32 @@ export class RoutingTable {
     this.readyNow ||= this.hasAllDeclared(table);
   }
 
+  get deployments(): Deployment[] {
+    return [...this.services.values()].flatMap((service) => [...service.deployments.values()]);
+  }
+
   /** Requests in flight by deployment, for the acknowledgement. */
   inFlight(): Record<string, number> {
-    const counts: Record<string, number> = {};
-    for (const service of this.services.values())
-      for (const deployment of service.deployments.values()) counts[deployment.id] = deployment.inFlight;
-    return counts;
+    return Object.fromEntries(this.deployments.map(({ id, inFlight }) => [id, inFlight]));
+  }
+
+  /** What has come of the requests so far by deployment, for the acknowledgement. */
+  traffic(): Record<string, Traffic> {
+    return Object.fromEntries(this.deployments.map(({ id, traffic }) => [id, traffic]));
+  }
+
+  /** How long these figures may be out of date: whoever swaps waits for the first, and judges by the second. */
+  get figuresEveryMs(): number {
+    let everyMs = QUIET_EVERY_MS;
+    for (const { standby, split, deployments } of this.services.values()) {
+      if (standby !== null || split !== null) everyMs = Math.min(everyMs, BAKING_EVERY_MS);
+      for (const deployment of deployments.values()) if (deployment.isDraining) return DRAINING_EVERY_MS;
+    }
+    return everyMs;
   }
 
   async destroy(): Promise<void> {
-    const instances = [...this.services.values()].flatMap((service) =>
-      [...service.deployments.values()].flatMap((deployment) => [...deployment.instances.values()]),
-    );
+    const instances = this.deployments.flatMap((deployment) => [...deployment.instances.values()]);
     await Promise.all(instances.map((instance) => instance.destroy()));
   }
 

@@ -9,6 +9,7 @@ import { Instance } from './instance.ts';
 import { FAILURE_COUNTS_AS_MS, Latency } from './latency.ts';
 import { RouteFinder } from './route-finder.ts';
 import { RoutingTable } from './routing-table.ts';
+import { LIVE_BUCKET } from './split.ts';
 import { isAllowedAddress, refusedAddress } from './upstream-address.ts';
 
 const at = (path: string) => ({ policy: route.parse(path), service: null });
@@ -44,6 +45,7 @@ const surroundings = (own: { host: string; port: number }[] = []) => {
       own,
       nowMs: () => 0,
       warn: (facts: unknown) => void warnings.push(facts),
+      drained: () => {},
     },
     warnings,
   };
@@ -78,7 +80,7 @@ const CHANGED = new Set(['x']);
 test('a claim counts on deployment and instance until it is released, once', () => {
   const routing = new RoutingTable([], surroundings().around);
   routing.take(tableOf(1, { 'x-1': [['a', 1]] }, 'x-1'), CHANGED);
-  const claim = claimInstance(routing.service('x')!, null, 0);
+  const claim = claimInstance(routing.service('x')!, LIVE_BUCKET, null, 0);
   assert.ok(claim instanceof Claim);
   assert.deepEqual(routing.inFlight(), { 'x-1': 1 });
   claim.release();
@@ -90,30 +92,20 @@ test('from the moment a table is taken, every claim is on its live deployment', 
   const routing = new RoutingTable([], surroundings().around);
   const both: Told = { 'x-1': [['a', 1]], 'x-2': [['b', 2]] };
   routing.take(tableOf(1, both, 'x-1'), CHANGED);
-  const before = claimInstance(routing.service('x')!, null, 0) as Claim;
+  const before = claimInstance(routing.service('x')!, LIVE_BUCKET, null, 0) as Claim;
   routing.take(tableOf(2, both, 'x-2'), CHANGED);
-  const after = claimInstance(routing.service('x')!, null, 0) as Claim;
+  const after = claimInstance(routing.service('x')!, LIVE_BUCKET, null, 0) as Claim;
   assert.equal(before.deployment.id, 'x-1');
   assert.equal(after.deployment.id, 'x-2');
   assert.deepEqual(routing.inFlight(), { 'x-1': 1, 'x-2': 1 });
   assert.equal(routing.epoch, 2);
 });
 
-test('a split gives each deployment its share', () => {
-  const routing = new RoutingTable([], surroundings().around);
-  const both: Told = { 'x-1': [['a', 1]], 'x-2': [['b', 2]] };
-  routing.take(tableOf(1, both, 'x-1', { split: { 'x-1': 90, 'x-2': 10 } }), CHANGED);
-  const service = routing.service('x')!;
-  assert.equal(service.choose(0)?.id, 'x-1');
-  assert.equal(service.choose(0.89)?.id, 'x-1');
-  assert.equal(service.choose(0.91)?.id, 'x-2');
-});
-
 test('routes of a declared service stay while nothing of it is live', () => {
   const routing = new RoutingTable([], surroundings().around);
   routing.take(tableOf(1, {}, null, { routes: [route.parse('/x')] }), CHANGED);
   assert.equal(routing.find('/x/y')?.service?.name, 'x');
-  assert.equal(claimInstance(routing.service('x')!, null, 0), 'no-instance');
+  assert.equal(claimInstance(routing.service('x')!, LIVE_BUCKET, null, 0), 'no-instance');
 });
 
 test('ready means that every declared service has had a live instance, once', () => {
@@ -148,7 +140,7 @@ test('only instances that are UP are chosen, and the one to be avoided never', (
   const service = routing.service('x')!;
   const [a] = service.live!.up;
   for (let nth = 0; nth < 50; nth += 1) {
-    const claim = claimInstance(service, a!, 0) as Claim;
+    const claim = claimInstance(service, LIVE_BUCKET, a!, 0) as Claim;
     assert.equal(claim.instance.id, 'b');
     claim.release();
   }
@@ -173,10 +165,10 @@ test('of two instances the one with less to do is taken, and failing fast is not
   const [a, b] = service.live!.up as [Instance, Instance];
   a.latency.observe(FAILURE_COUNTS_AS_MS, 0);
   b.latency.observe(20, 0);
-  const taken = Array.from({ length: 100 }, () => (claimInstance(service, null, 0) as Claim).instance.id);
+  const taken = Array.from({ length: 100 }, () => (claimInstance(service, LIVE_BUCKET, null, 0) as Claim).instance.id);
   assert.equal(taken.filter((id) => id === 'a').length, 0);
   b.inFlight = 1_000;
-  assert.equal((claimInstance(service, null, 0) as Claim).instance.id, 'a');
+  assert.equal((claimInstance(service, LIVE_BUCKET, null, 0) as Claim).instance.id, 'a');
 });
 
 test('requests beyond the bound of an instance are refused, not queued', () => {
@@ -184,7 +176,7 @@ test('requests beyond the bound of an instance are refused, not queued', () => {
   routing.take(tableOf(1, { 'x-1': [['a', 1]] }, 'x-1'), CHANGED);
   const service = routing.service('x')!;
   service.live!.up[0]!.inFlight = 1_024;
-  assert.equal(claimInstance(service, null, 0), 'overloaded');
+  assert.equal(claimInstance(service, LIVE_BUCKET, null, 0), 'overloaded');
 });
 
 test('a slow answer is remembered at once and forgotten in time', () => {

@@ -1,40 +1,30 @@
-/** One service as the gateway routes to it: its deployments, which of them gets a request, its breaker. */
+/** One service as the gateway routes to it: its deployments, and which of them gets a request. */
 import type { ServiceEntry } from '@switchyard/contracts/registry';
 import type { OpenStreams } from '../upstream/open-streams.ts';
-import { Breaker } from './breaker.ts';
+import { Deployment } from './deployment.ts';
 import { Instance } from './instance.ts';
+import { LIVE_BUCKET, Split } from './split.ts';
 import { refusedAddress } from './upstream-address.ts';
 import type { OwnAddress } from './upstream-address.ts';
-
-export class Deployment {
-  readonly id: string;
-  readonly service: string;
-  /** Requests claimed on it and not yet ended, streams included. */
-  inFlight = 0;
-  readonly instances = new Map<string, Instance>();
-  /** Those of `instances` that are UP: what is chosen from. */
-  up: Instance[] = [];
-
-  constructor(id: string, service: string) {
-    this.id = id;
-    this.service = service;
-  }
-}
 
 export interface ServiceSurroundings {
   readonly streams: OpenStreams;
   readonly own: readonly OwnAddress[];
   readonly nowMs: () => number;
   readonly warn: (facts: Record<string, unknown>, message: string) => void;
+  /** The last request on a deployment that serves no more has ended. */
+  readonly drained: () => void;
 }
 
 export class Service {
   readonly name: string;
-  readonly breaker = new Breaker();
   readonly deployments = new Map<string, Deployment>();
   /** Gets all requests, unless there is a split. */
   live: Deployment | null = null;
-  private split: readonly { deployment: Deployment; untilPercent: number }[] | null = null;
+  /** Got them before, and is kept hot. */
+  standby: Deployment | null = null;
+  /** While a canary or a preview runs. */
+  split: Split | null = null;
   private readonly around: ServiceSurroundings;
 
   constructor(name: string, around: ServiceSurroundings) {
@@ -44,47 +34,36 @@ export class Service {
 
   /** Takes over what the table says; synchronous, so that no request sees half of it. */
   take(entry: ServiceEntry): void {
-    const liveBefore = this.live;
-    let isRenewed = false;
     for (const [id, deployment] of this.deployments) if (entry.deployments[id] === undefined) this.drop(deployment);
     for (const [id, told] of Object.entries(entry.deployments)) {
       let deployment = this.deployments.get(id);
-      if (deployment === undefined) this.deployments.set(id, (deployment = new Deployment(id, this.name)));
-      if (this.takeInstances(deployment, told.instances) && id === entry.live) isRenewed = true;
+      if (deployment === undefined)
+        this.deployments.set(id, (deployment = new Deployment(id, this.name, this.around.drained)));
+      const hasNew = this.takeInstances(deployment, told.instances);
+      const isServing = id === entry.live || entry.split?.[id] !== undefined;
+      if (hasNew || (isServing && !deployment.isServing)) deployment.breaker.renew(this.around.nowMs());
+      deployment.isServing = isServing;
+      deployment.share = entry.split?.[id] ?? (id === entry.live ? 100 : 0);
+      if (!isServing) this.around.streams.endOfDeployment(deployment);
     }
-    this.live = entry.live === null ? null : (this.deployments.get(entry.live) ?? null);
-    this.split = this.readSplit(entry.split);
-    if (isRenewed || this.live !== liveBefore) this.breaker.renew(this.around.nowMs());
-    this.endStreamsOfRetired(entry);
+    this.live = this.named(entry.live);
+    this.standby = this.named(entry.standby);
+    this.split = entry.split === null ? null : new Split(entry.split, this.live, this.deployments);
   }
 
   /** The service left the table. */
   leave(): void {
     for (const deployment of this.deployments.values()) this.drop(deployment);
-    this.live = null;
-    this.split = null;
+    this.live = this.standby = this.split = null;
   }
 
-  /** Which deployment gets the next request. `random` is 0 to 1. */
-  choose(random: number): Deployment | null {
-    if (this.split !== null) {
-      const percent = random * 100;
-      for (const part of this.split)
-        if (percent < part.untilPercent && part.deployment.up.length > 0) return part.deployment;
-    }
-    return this.live;
+  /** Which deployment gets a request of this bucket: 0 to 99, LIVE_BUCKET or PREVIEW_BUCKET. */
+  choose(bucket: number): Deployment | null {
+    return this.split === null || bucket === LIVE_BUCKET ? this.live : (this.split.choose(bucket) ?? this.live);
   }
 
-  private readSplit(split: ServiceEntry['split']): typeof this.split {
-    if (split === null) return null;
-    let untilPercent = 0;
-    const parts = [];
-    for (const [id, percent] of Object.entries(split)) {
-      const deployment = this.deployments.get(id);
-      untilPercent += percent;
-      if (deployment !== undefined) parts.push({ deployment, untilPercent });
-    }
-    return parts;
+  private named(id: string | null): Deployment | null {
+    return id === null ? null : (this.deployments.get(id) ?? null);
   }
 
   /** Whether there is an instance that was not there before. */
@@ -116,18 +95,11 @@ export class Service {
     return hasNew;
   }
 
-  /** Streams of a deployment that neither serves nor stands by would keep it for ever. */
-  private endStreamsOfRetired(entry: ServiceEntry): void {
-    for (const [id, deployment] of this.deployments) {
-      if (id === entry.live || id === entry.standby || entry.split?.[id] !== undefined) continue;
-      for (const instance of deployment.instances.values()) this.around.streams.endOfInstance(instance.id);
-    }
-  }
-
   private drop(deployment: Deployment): void {
     for (const instance of deployment.instances.values()) instance.leave(this.around.streams);
     deployment.instances.clear();
     deployment.up = [];
+    deployment.isServing = false;
     this.deployments.delete(deployment.id);
   }
 }

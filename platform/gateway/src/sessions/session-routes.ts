@@ -10,7 +10,8 @@ import { exchangeOf } from '../http/own-answer.ts';
 import type { AccessTokens, Grant } from './access-tokens.ts';
 import type { EndedSessions } from './ended-sessions.ts';
 import type { OpenedSession, Refresher } from './refresher.ts';
-import { CLEARED_COOKIES, cookieOf, REFRESH_COOKIE } from './session-cookies.ts';
+import { cookieOf } from '../message/cookies.ts';
+import { CLEARED_COOKIES, REFRESH_COOKIE } from './session-cookies.ts';
 import type { SessionStore } from './session-store.ts';
 import type { SignInLimit } from './sign-in-limit.ts';
 

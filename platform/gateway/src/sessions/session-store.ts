@@ -10,6 +10,7 @@ import { claimInstance } from '../routing/claim.ts';
 import { FAILURE_COUNTS_AS_MS } from '../routing/latency.ts';
 import type { Instance } from '../routing/instance.ts';
 import type { RoutingTable } from '../routing/routing-table.ts';
+import { LIVE_BUCKET } from '../routing/split.ts';
 
 /** Checking a password costs the service real work, and more when many sign in at once. */
 const DEADLINE_MS = 15_000;
@@ -88,29 +89,32 @@ export class SessionStore {
     return unavailable();
   }
 
-  /** On another instance when the first one could not be reached. */
+  /** Of the live deployment, whatever is being tried beside it; on another instance when the first one could not be reached. */
   private async ask(method: 'GET' | 'POST', path: string, body: unknown): Promise<Answer | Refusal> {
     const { routing, service: name, nowMs } = this.options;
     const signal = AbortSignal.timeout(DEADLINE_MS);
     let avoid: Instance | null = null;
     for (let attempt = 0; attempt < 2; attempt += 1) {
       const service = routing.service(name);
-      if (service === null || service.breaker.admit(nowMs()) > 0) return unavailable();
-      const claim = claimInstance(service, avoid, nowMs());
+      const live = service?.live;
+      if (service == null || live == null || live.breaker.admit(nowMs()) > 0) return unavailable();
+      const claim = claimInstance(service, LIVE_BUCKET, avoid, nowMs());
       if (typeof claim === 'string') {
-        service.breaker.withdraw();
+        live.breaker.withdraw();
         return unavailable();
       }
       const startedAtMs = nowMs();
       try {
         const answer = await this.send(claim.instance, method, path, body, signal);
         claim.instance.latency.observe(nowMs() - startedAtMs, nowMs());
-        service.breaker.settle(answer.status >= 502 && answer.status <= 504, nowMs());
+        claim.answered(answer.status, nowMs() - startedAtMs);
+        live.breaker.settle(answer.status >= 502 && answer.status <= 504, nowMs());
         this.isAway = false;
         return answer.status >= 500 ? this.unexpected(answer) : answer;
       } catch (error) {
         claim.instance.latency.observe(FAILURE_COUNTS_AS_MS, nowMs());
-        service.breaker.settle(true, nowMs());
+        claim.failed(nowMs() - startedAtMs);
+        live.breaker.settle(true, nowMs());
         if (!this.isAway) this.options.log.warn({ err: error, service: name, path }, 'the session store is away');
         this.isAway = true;
         if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') return unavailable();

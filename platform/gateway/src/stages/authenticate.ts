@@ -4,12 +4,13 @@ import type { Refusal } from '@switchyard/kit/errors';
 import type { Logger } from '@switchyard/kit/log';
 import { errors } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
+import { cookieOf } from '../message/cookies.ts';
 import type { CorsPolicy } from '../message/cors-policy.ts';
 import type { AccessTokens, Grant } from '../sessions/access-tokens.ts';
 import { comesFromUs, needsProof, saysWhereFrom } from '../sessions/cross-site.ts';
 import type { IdentityTokens } from '../sessions/identity-tokens.ts';
 import type { Refresher } from '../sessions/refresher.ts';
-import { ACCESS_COOKIE, CLEARED_COOKIES, cookieOf, REFRESH_COOKIE } from '../sessions/session-cookies.ts';
+import { ACCESS_COOKIE, CLEARED_COOKIES, REFRESH_COOKIE } from '../sessions/session-cookies.ts';
 import { WAIT } from '../way.ts';
 import type { Outcome, Stage, Way } from '../way.ts';
 

@@ -9,12 +9,12 @@ export const chooseInstanceStage =
   (exchange) => {
     const service = exchange.route!.service;
     if (service === null) return undefined;
-    const claim = claimInstance(service, null, nowMs());
+    const claim = claimInstance(service, exchange.bucket, null, nowMs());
     if (typeof claim !== 'string') {
       exchange.claim = claim;
       return undefined;
     }
-    service.breaker.withdraw();
+    service.choose(exchange.bucket)?.breaker.withdraw();
     return claim === 'overloaded'
       ? refuse(errors.OVERLOADED, { detail: service.name, retryAfterSeconds: 1 })
       : refuse(errors.NO_INSTANCE, { detail: service.name, retryAfterSeconds: 1 });

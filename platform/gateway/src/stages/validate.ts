@@ -127,6 +127,10 @@ function take(exchange: Exchange, head: Head, code: number, name: string, value:
     case HEADER.REQUEST_ID:
       head.requestId = value;
       return undefined;
+    case HEADER.PREVIEW:
+      // Two are no token.
+      exchange.previewToken = exchange.previewToken === '' ? value : `${exchange.previewToken},${value}`;
+      return undefined;
     case HEADER.ORIGIN:
       exchange.origin = value;
       break;

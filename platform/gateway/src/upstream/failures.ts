@@ -4,7 +4,9 @@ import type { Refusal } from '@switchyard/kit/errors';
 import { errors } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { claimInstance } from '../routing/claim.ts';
+import type { Claim, Unclaimed } from '../routing/claim.ts';
 import { FAILURE_COUNTS_AS_MS } from '../routing/latency.ts';
+import { LIVE_BUCKET, PREVIEW_BUCKET } from '../routing/split.ts';
 
 /** Attempts besides the first one when nothing was sent; when something was, there is one. */
 const UNSENT_RETRIES_MAX = 2;
@@ -21,7 +23,8 @@ export interface Attempt {
 /**
  * Gives the claim back and takes one on another instance when the request may be sent again: anything that was never sent; an
  * idempotent request without a body whose connection broke before any byte of an answer (the classic case: a reused connection
- * that the service was just closing), then on the same instance if there is no other.
+ * that the service was just closing), then on the same instance if there is no other. The deployment is chosen anew: the one that is
+ * live now, also for what failed on a canary.
  *
  * @returns whether there is a new claim
  */
@@ -32,8 +35,7 @@ export function claimAgain(exchange: Exchange, attempt: Attempt, nowMs: number):
     ? exchange.retries === 0 && IDEMPOTENT.has(exchange.method) && !exchange.hasBody && exchange.upgrade === null
     : exchange.retries < UNSENT_RETRIES_MAX && !attempt.bodyHasBegun;
   if (!maySend) return false;
-  let claim = claimInstance(before.service, before.instance, nowMs);
-  if (claim === 'no-instance' && attempt.wasSent) claim = claimInstance(before.service, null, nowMs);
+  const claim = claimAnew(exchange, before, attempt.wasSent, nowMs);
   if (typeof claim === 'string') return false;
   before.release();
   exchange.claim = claim;
@@ -41,9 +43,28 @@ export function claimAgain(exchange: Exchange, attempt: Attempt, nowMs: number):
   return true;
 }
 
-/** The claimed instance failed: it gets less to do for a while. */
-export function punish(exchange: Exchange, nowMs: number): void {
+function claimAnew(exchange: Exchange, before: Claim, mayBeTheSame: boolean, nowMs: number): Claim | Unclaimed {
+  const { service, deployment, instance } = before;
+  const { live } = service;
+  if (deployment === live || exchange.bucket === PREVIEW_BUCKET) {
+    const claim = claimInstance(service, exchange.bucket, instance, nowMs);
+    return claim === 'no-instance' && mayBeTheSame ? claimInstance(service, exchange.bucket, null, nowMs) : claim;
+  }
+  if (live === null || live.breaker.admit(nowMs) > 0) return 'no-instance';
+  const claim = claimInstance(service, LIVE_BUCKET, null, nowMs);
+  if (typeof claim === 'string') {
+    live.breaker.withdraw();
+    return claim;
+  }
+  deployment.breaker.settle(true, nowMs);
+  exchange.bucket = LIVE_BUCKET;
+  return claim;
+}
+
+/** The claimed instance failed, `afterMs` after it was asked: it gets less to do for a while, and its deployment is judged by it. */
+export function punish(exchange: Exchange, afterMs: number, nowMs: number): void {
   exchange.claim?.instance.latency.observe(FAILURE_COUNTS_AS_MS, nowMs);
+  exchange.claim?.failed(afterMs);
 }
 
 /** What the client is told of a failed attempt. */

@@ -6,6 +6,7 @@ import { errors } from '../errors.ts';
 import type { Exchange, Runner } from '../exchange.ts';
 import { outgoingAnswer, outgoingTrailers } from '../message/outgoing-answer.ts';
 import { outgoingHeaders } from '../message/outgoing-request.ts';
+import type { Claim } from '../routing/claim.ts';
 import type { Forwarding } from '../stages/forward.ts';
 import type { Way } from '../way.ts';
 import type { Watched } from './deadlines.ts';
@@ -60,8 +61,8 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
     this.sessionId = exchange.identityToken === '' ? null : (exchange.grant?.sessionId ?? null);
   }
 
-  get instanceId(): string {
-    return this.exchange.claim?.instance.id ?? '';
+  get claim(): Claim {
+    return this.exchange.claim!;
   }
 
   begin(): void {
@@ -109,7 +110,9 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
     const { response } = exchange;
     this.settle(status === 502 || status === 503 || status === 504);
     const nowMs = around.nowMs();
-    exchange.claim!.instance.latency.observe(nowMs - this.attemptedAtMs, nowMs);
+    const latencyMs = nowMs - this.attemptedAtMs;
+    this.claim.instance.latency.observe(latencyMs, nowMs);
+    this.claim.answered(status, latencyMs);
     const raw = (controller.rawHeaders ?? []) as (Buffer | string)[];
     const head = outgoingAnswer(exchange, status, raw, around.cors);
     exchange.status = status;
@@ -172,8 +175,10 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
   onResponseError(_controller: Dispatcher.DispatchController | null, _error: Error): void {
     if (this.phase === 'done') return;
     const { exchange, around } = this;
+    // It is the client who left, in the middle of its body.
+    if (!exchange.isWanted) return this.stop();
     const nowMs = around.nowMs();
-    punish(exchange, nowMs);
+    punish(exchange, nowMs - this.attemptedAtMs, nowMs);
     if (exchange.response.headersSent) {
       exchange.errorCode = errors.UPSTREAM_BROKE.code;
       this.finish();
@@ -208,11 +213,10 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
     if (this.phase === 'sending' && this.body?.hasBegun === true) {
       if (waitedMs < BODY_IDLE_MS) return;
       if (this.body.waitsForClient) this.give(refuse(errors.REQUEST_TIMEOUT));
-      else this.fail(refuse(errors.UPSTREAM_TIMEOUT));
+      else this.timeOut(refuse(errors.UPSTREAM_TIMEOUT), nowMs);
     } else if (this.phase === 'waiting' || this.phase === 'sending') {
       if (waitedMs < this.timeoutMs) return;
-      punish(this.exchange, nowMs);
-      this.fail(refuse(errors.UPSTREAM_TIMEOUT, { detail: `No answer within ${this.timeoutMs} ms` }));
+      this.timeOut(refuse(errors.UPSTREAM_TIMEOUT, { detail: `No answer within ${this.timeoutMs} ms` }), nowMs);
     } else if (this.phase === 'answering' && waitedMs >= ANSWER_IDLE_MS) {
       this.stop();
       this.cutClient();
@@ -231,6 +235,11 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
     if (this.phase !== 'streaming') return;
     this.stop();
     this.exchange.response.end();
+  }
+
+  private timeOut(refusal: Refusal, nowMs: number): void {
+    punish(this.exchange, nowMs - this.attemptedAtMs, nowMs);
+    this.fail(refusal);
   }
 
   /** The service is at fault. */
@@ -256,7 +265,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
     this.phase = 'done';
     this.around.deadlines.remove(this);
     this.around.streams.remove(this);
-    if (!this.isSettled) this.exchange.claim?.service.breaker.withdraw();
+    if (!this.isSettled) this.exchange.claim?.deployment.breaker.withdraw();
     this.isSettled = true;
     this.exchange.claim?.release();
   }
@@ -264,7 +273,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
   private settle(failed: boolean): void {
     if (this.isSettled) return;
     this.isSettled = true;
-    this.exchange.claim?.service.breaker.settle(failed, this.around.nowMs());
+    this.exchange.claim?.deployment.breaker.settle(failed, this.around.nowMs());
   }
 
   /** What has been sent is not the whole answer, and the client must not take it for that (never a silently short body). */

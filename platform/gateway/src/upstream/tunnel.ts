@@ -9,6 +9,7 @@ import type { Exchange, Runner } from '../exchange.ts';
 import { outgoingAnswer } from '../message/outgoing-answer.ts';
 import { outgoingHeaders } from '../message/outgoing-request.ts';
 import { allowedLookup } from '../routing/instance.ts';
+import type { Claim } from '../routing/claim.ts';
 import type { Forwarding } from '../stages/forward.ts';
 import type { Way } from '../way.ts';
 import type { Watched } from './deadlines.ts';
@@ -55,8 +56,8 @@ export class Tunnel implements Watched, OpenStream, Runner {
     this.sessionId = exchange.identityToken === '' ? null : (exchange.grant?.sessionId ?? null);
   }
 
-  get instanceId(): string {
-    return this.exchange.claim?.instance.id ?? '';
+  get claim(): Claim {
+    return this.exchange.claim!;
   }
 
   begin(): void {
@@ -94,7 +95,7 @@ export class Tunnel implements Watched, OpenStream, Runner {
   private broken(outgoing: ClientRequest): void {
     if (this.isDone || this.isOpen || outgoing !== this.outgoing) return;
     const nowMs = this.around.nowMs();
-    punish(this.exchange, nowMs);
+    punish(this.exchange, nowMs - this.sinceMs, nowMs);
     if (this.exchange.response.headersSent) {
       this.finish(true);
       this.client.destroy();
@@ -110,12 +111,16 @@ export class Tunnel implements Watched, OpenStream, Runner {
     if (this.isDone) return void answer.destroy();
     const status = answer.statusCode ?? 502;
     exchange.status = status;
+    this.claim.answered(status, around.nowMs() - this.sinceMs);
     this.settle(status === 502 || status === 503 || status === 504);
     const { headers, isEventStream } = outgoingAnswer(exchange, status, answer.rawHeaders, around.cors);
     exchange.response.writeHead(status, headers);
     this.answer = answer;
     answer.pipe(exchange.response);
-    answer.on('error', () => this.client.destroy());
+    answer.on('error', () => {
+      this.claim.failed(0);
+      this.client.destroy();
+    });
     this.sinceMs = Infinity;
     // Nobody reads the connection since the upgrade: what still comes is thrown away, so that the client's leaving is noticed.
     this.client.on('end', () => this.client.destroy());
@@ -132,6 +137,7 @@ export class Tunnel implements Watched, OpenStream, Runner {
     this.outgoing?.setTimeout(0);
     this.settle(false);
     exchange.status = 101;
+    this.claim.answered(101, around.nowMs() - this.sinceMs);
     const { headers } = outgoingAnswer(exchange, 101, answer.rawHeaders, around.cors);
     let written = 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n';
     for (let index = 0; index < headers.length; index += 2) written += `${headers[index]}: ${headers[index + 1]}\r\n`;
@@ -210,7 +216,7 @@ export class Tunnel implements Watched, OpenStream, Runner {
     }
     const { timeoutMs } = this.exchange.route!.policy;
     if (nowMs - this.sinceMs < timeoutMs) return;
-    punish(this.exchange, nowMs);
+    punish(this.exchange, nowMs - this.sinceMs, nowMs);
     this.give(refuse(errors.UPSTREAM_TIMEOUT, { detail: `No answer within ${timeoutMs} ms` }), true);
   }
 
@@ -231,7 +237,7 @@ export class Tunnel implements Watched, OpenStream, Runner {
   private settle(failed: boolean): void {
     if (this.isSettled) return;
     this.isSettled = true;
-    this.exchange.claim?.service.breaker.settle(failed, this.around.nowMs());
+    this.exchange.claim?.deployment.breaker.settle(failed, this.around.nowMs());
   }
 
   private finish(failed: boolean): void {
@@ -239,7 +245,7 @@ export class Tunnel implements Watched, OpenStream, Runner {
     this.around.deadlines.remove(this);
     this.around.streams.remove(this);
     if (failed) this.settle(true);
-    else if (!this.isSettled) this.exchange.claim?.service.breaker.withdraw();
+    else if (!this.isSettled) this.exchange.claim?.deployment.breaker.withdraw();
     this.isSettled = true;
     this.exchange.claim?.release();
   }
