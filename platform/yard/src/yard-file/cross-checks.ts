@@ -26,6 +26,7 @@ const CHECKS: readonly Check[] = [
   missingFolders,
   wrongReferences,
   wrongCommands,
+  unfilledPaths,
 ];
 
 export function crossCheck(yard: YardFile, source: YardSource): YardFault[] {
@@ -230,36 +231,43 @@ function wrongReferences(yard: YardFile, source: YardSource): YardFault[] {
 
 const isGiven = (name: string): boolean => (GIVEN_VARIABLES as readonly string[]).includes(name);
 
-/** A line that needs a shell is left to it, with the same variables in its environment. */
+const COMMANDS = ['run', 'migrate', 'contract'] as const;
+
+/** What the yard makes words of itself: `build` is a line for a shell. */
 function wrongCommands(yard: YardFile, source: YardSource): YardFault[] {
-  const faults: YardFault[] = [];
-  for (const [name, { run, env }] of Object.entries(yard.services)) {
-    const path: YardPath = ['services', name, 'run'];
-    const known = [...new Set([...GIVEN_VARIABLES, ...Object.keys(env)])];
-    const found: YardFault[] = [];
-    for (const reference of referencesIn(run)) {
-      if (reference.kind === 'secret') {
-        const message = 'a command can be read by everybody on this machine; give the secret a name in env';
-        found.push(faultAt(source, path, { read: reference.written, message }));
-      } else if (needsShell(run)) continue;
-      else if (reference.kind === 'broken') {
-        found.push(faultAt(source, path, { read: reference.written, message: 'must be ${NAME}' }));
-      } else if (!known.includes(reference.name)) {
-        found.push(
-          unknownVariable(source, path, reference.name, known, `write $${reference.name} to leave it to a shell`),
-        );
-      }
-    }
-    const unreadable = found.length === 0 ? commandFault(run, known) : null;
-    if (unreadable !== null) found.push(faultAt(source, path, { read: shown(run), message: unreadable }));
-    faults.push(...found);
-  }
-  return faults;
+  return Object.entries(yard.services).flatMap(([name, service]) => {
+    const known = [...new Set([...GIVEN_VARIABLES, ...Object.keys(service.env)])];
+    return COMMANDS.flatMap((key) => {
+      const command = service[key];
+      return command === undefined ? [] : commandFaults(source, ['services', name, key], command, known);
+    });
+  });
 }
 
-function commandFault(run: string, known: readonly string[]): string | null {
+/** A line that needs a shell is left to it, with the same variables in its environment. */
+function commandFaults(source: YardSource, path: YardPath, command: string, known: readonly string[]): YardFault[] {
+  const found: YardFault[] = [];
+  for (const reference of referencesIn(command)) {
+    if (reference.kind === 'secret') {
+      const message = 'a command can be read by everybody on this machine; give the secret a name in env';
+      found.push(faultAt(source, path, { read: reference.written, message }));
+    } else if (needsShell(command)) continue;
+    else if (reference.kind === 'broken') {
+      found.push(faultAt(source, path, { read: reference.written, message: 'must be ${NAME}' }));
+    } else if (!known.includes(reference.name)) {
+      found.push(
+        unknownVariable(source, path, reference.name, known, `write $${reference.name} to leave it to a shell`),
+      );
+    }
+  }
+  const unreadable = found.length === 0 ? unreadableCommand(command, known) : null;
+  if (unreadable !== null) found.push(faultAt(source, path, { read: shown(command), message: unreadable }));
+  return found;
+}
+
+function unreadableCommand(command: string, known: readonly string[]): string | null {
   try {
-    argvOf(run, Object.fromEntries(known.map((name) => [name, 'x'])));
+    argvOf(command, Object.fromEntries(known.map((name) => [name, 'x'])));
     return null;
   } catch (error) {
     return (error as Error).message;
@@ -279,4 +287,19 @@ function unknownVariable(
     message: `the yard gives no such variable; it gives ${known.join(', ')}`,
     hint: near === null ? otherwise : `did you mean \${${near}}?`,
   });
+}
+
+function unfilledPaths(yard: YardFile, source: YardSource): YardFault[] {
+  return Object.entries(yard.services).flatMap(([name, { warm }]) =>
+    warm.flatMap((path, index) =>
+      path.includes('${')
+        ? [
+            faultAt(source, ['services', name, 'warm', index], {
+              read: shown(path),
+              message: 'is asked as it is written: no variable is filled in',
+            }),
+          ]
+        : [],
+    ),
+  );
 }

@@ -24,6 +24,8 @@ export function yardFileJsonSchema(): Record<string, unknown> {
   service['routes']!.items = { anyOf: [policy.properties!['path']!, policy] };
   service['startTimeout']!.default = '30s';
   service['stopGrace']!.default = '10s';
+  service['bake']!.default = '30s';
+  service['drainTimeout']!.default = '30s';
   return made;
 }
 

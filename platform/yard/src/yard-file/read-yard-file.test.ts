@@ -34,6 +34,10 @@ test('a service needs only run and ports; everything else has a default', () => 
           routes: [],
           startTimeoutMs: 30_000,
           stopGraceMs: 10_000,
+          warm: [],
+          bakeMs: 30_000,
+          drainTimeoutMs: 30_000,
+          revert: { minRequests: 20, errorRatio: 0.05, latencyRatio: 3 },
         },
       },
     },
@@ -66,6 +70,21 @@ test('durations, numbers and routes become what they mean', () => {
     { path: '/a', auth: 'optional', timeoutMs: 30_000 },
     { path: '/b', auth: 'required', timeoutMs: 30_000 },
   ]);
+});
+
+test('what a swap is told becomes what it means', () => {
+  const hooks =
+    '    migrate: node migrate.js --url ${DATABASE_URL}\n    contract: psql "$DATABASE_URL" -c "drop table a"\n';
+  const rest =
+    '    warm: [/api/users?query=a, /größe]\n    bake: 0s\n    drainTimeout: 24h\n    revert: { errorRatio: 0, minRequests: 1 }\n';
+  const read = readYardText('switchyard.yaml', `${GOOD}${hooks}${rest}`);
+  assert.ok('yard' in read);
+  const { migrate, contract, warm, bakeMs, drainTimeoutMs, revert } = read.yard.services['users']!;
+  assert.equal(migrate, 'node migrate.js --url ${DATABASE_URL}');
+  assert.equal(contract, 'psql "$DATABASE_URL" -c "drop table a"');
+  assert.deepEqual(warm, ['/api/users?query=a', '/größe']);
+  assert.deepEqual([bakeMs, drainTimeoutMs], [0, 86_400_000]);
+  assert.deepEqual(revert, { minRequests: 1, errorRatio: 0, latencyRatio: 3 });
 });
 
 const service = (lines: string) => `services:\n  users:\n    run: x\n    ports: [3010, 3020]\n${lines}`;
@@ -312,6 +331,64 @@ const FAULTS: Readonly<Record<string, { yaml: string | Buffer; faults: (string |
   'a quote that is not closed': {
     yaml: service('').replace('run: x', `run: node -e 'x`),
     faults: [`3:10: services.users.run: read "node -e 'x"; a quote (') is not closed`],
+  },
+  'a hook that cannot be run': {
+    yaml: service("    migrate: node -e 'x\n    contract: node contract.js ${DATABASE} ${env:KEY}\n"),
+    faults: [
+      `5:14: services.users.migrate: read "node -e 'x"; a quote (') is not closed`,
+      /^6:15: services\.users\.contract: read \$\{DATABASE\}; the yard gives no such variable; it gives HOST, .*$/,
+      '6:15: services.users.contract: read ${env:KEY}; a command can be read by everybody on this machine; give the secret a name in env',
+    ],
+  },
+  'an empty hook': {
+    yaml: service('    migrate: ""\n    contract: [node, contract.js]\n'),
+    faults: [
+      '5:14: services.users.migrate: read ""; must be a command, such as node dist/migrate.js',
+      '6:15: services.users.contract: read ["node", "contract.js"]; must be a command, such as node dist/contract.js',
+    ],
+  },
+  'a path to warm that is none': {
+    yaml: service('    warm: [api/users, http://localhost/x, "/a b"]\n'),
+    faults: [
+      '5:12: services.users.warm[0]: read "api/users"; must be a path that begins with /, such as /health/ready',
+      '5:23: services.users.warm[1]: read "http://localhost/x"; must be a path that begins with /, such as /health/ready',
+      '5:43: services.users.warm[2]: read "/a b"; must be a path that begins with /, such as /health/ready',
+    ],
+  },
+  'a variable in a path to warm': {
+    yaml: service('    warm: [/a, "/x?of=${DEPLOYMENT_ID}"]\n'),
+    faults: [
+      '5:16: services.users.warm[1]: read "/x?of=${DEPLOYMENT_ID}"; is asked as it is written: no variable is filled in',
+    ],
+  },
+  'warming that is no list': {
+    yaml: service('    warm: /a\n'),
+    faults: ['5:11: services.users.warm: read "/a"; must be a list of paths, such as [/api/users?query=a]'],
+  },
+  'a bake and a drain out of range': {
+    yaml: service('    bake: 25h\n    drainTimeout: 30\n'),
+    faults: [
+      '5:11: services.users.bake: read "25h"; must be a duration such as 30s (0s to 24h)',
+      '6:19: services.users.drainTimeout: read 30; must be a duration such as 30s (0s to 24h)',
+    ],
+  },
+  'limits that judge nothing': {
+    yaml: service('    revert: { minRequests: 0, errorRatio: 5, latencyRatio: 0.5, latency: 3 }\n'),
+    faults: [
+      '5:28: services.users.revert.minRequests: read 0; must be a whole number from 1 to 1000000',
+      '5:43: services.users.revert.errorRatio: read 5; must be a number from 0 to 1',
+      '5:60: services.users.revert.latencyRatio: read 0.5; must be a number from 1 to 1000',
+      /^5:65: services\.users\.revert\.latency: unknown key; allowed here: minRequests, errorRatio, latencyRatio/,
+    ],
+  },
+  "another tool's key for a swap": {
+    yaml: service('    migrations: x\n    warmup: []\n    rollback: {}\n    drain: 3s\n'),
+    faults: [
+      /^5:5: .*\(did you mean migrate\?\)$/,
+      /^6:5: .*\(did you mean warm\?\)$/,
+      /^7:5: .*\(did you mean revert\?\)$/,
+      /^8:5: .*\(did you mean drainTimeout\?\)$/,
+    ],
   },
   'a given variable that is set': {
     yaml: service('    env: { PORT: 1, HOST: 0.0.0.0 }\n'),
