@@ -3,6 +3,7 @@ import type { Output, Surroundings } from '../command.ts';
 import type { Swapped } from '../control/control-client.ts';
 import type { SwapEvent } from '../swap/swap-report.ts';
 import { isFinal } from '../swap/swap-stage.ts';
+import { wrapped } from './cut.ts';
 import { duration } from './duration.ts';
 import { RedrawnRows } from './redrawn-rows.ts';
 import { moves, progressed, STAGE_WIDTH, WORK } from './swap-progress.ts';
@@ -12,6 +13,7 @@ import { reportLines, requestsText } from './swap-report-lines.ts';
 type Colours = Surroundings['colours'];
 
 const BAR_COLUMNS = 24;
+const BAR_MIN_COLUMNS = 6;
 const BAD_ENDS = new Set<string>(['aborting', 'aborted', 'reverting', 'reverted']);
 
 export class LiveSwapView {
@@ -20,17 +22,23 @@ export class LiveSwapView {
   private readonly rows: RedrawnRows;
   private readonly watched = new Set<string>();
   private progress: SwapProgress | null = null;
+  /** Whatever goes on is not shown any more. */
+  private isLeft = false;
 
   constructor(output: Output, colours: Colours) {
     this.output = output;
     this.colours = colours;
     this.rows = new RedrawnRows(output, (spinner, columns) => ({
-      rows: this.progress === null ? [] : swapRows(this.progress, { colours, spinner, columns }),
-      isMoving: this.progress !== null && !isFinal(this.progress.latest.stage),
+      rows:
+        this.progress === null
+          ? []
+          : swapRows(this.progress, { colours, columns, spinner: this.isLeft ? null : spinner }),
+      isMoving: this.progress !== null && !this.isLeft && !isFinal(this.progress.latest.stage),
     }));
   }
 
   onEvent(event: SwapEvent): void {
+    this.isLeft = false;
     // What was shown of another swap stays above.
     if (this.progress !== null && this.progress.id !== event.id) this.rows.close();
     this.progress = progressed(this.progress, event);
@@ -42,15 +50,16 @@ export class LiveSwapView {
     this.rows.above([this.colours.yellow(text)]);
   }
 
-  ended({ report, goingOn }: Pick<Swapped, 'report' | 'goingOn'>): void {
+  ended({ exitCode, report, goingOn }: Pick<Swapped, 'exitCode' | 'report' | 'goingOn'>): void {
     this.close();
     const { output, colours } = this;
+    const columns = Math.max(20, output.columns ?? 80);
     if (report !== null) {
       const isWatched = this.watched.has(report.id);
-      const lines = reportLines(report, { colours, columns: Math.max(20, output.columns ?? 80), isWatched });
+      const lines = reportLines(report, exitCode, { colours, columns, isWatched });
       for (const line of isWatched ? ['', ...lines] : lines) output.write(`${line}\n`);
     }
-    if (goingOn !== '') output.write(`${goingOn}\n`);
+    if (goingOn !== '') for (const line of wrapped(goingOn, columns - 1)) output.write(`${line}\n`);
   }
 
   failed(): void {
@@ -58,14 +67,17 @@ export class LiveSwapView {
   }
 
   close(): void {
+    if (this.isLeft) return;
+    this.isLeft = true;
+    if (this.progress !== null) this.rows.redraw();
     this.rows.close();
-    this.progress = null;
   }
 }
 
 interface Drawing {
   readonly colours: Colours;
-  readonly spinner: string;
+  /** Null: what is under way is not shown. */
+  readonly spinner: string | null;
   readonly columns: number;
 }
 
@@ -75,7 +87,9 @@ export function swapRows(progress: SwapProgress, drawing: Drawing): string[] {
   const steps = progress.steps.map((step, index) =>
     stepRow(step, step.atMs - (progress.steps[index - 1]?.atMs ?? 0), colours),
   );
-  return [`  ${colours.bold(moves(progress.services))}`, ...steps, ...workRows(progress, drawing)];
+  // That it was asked for is seen by whoever asked.
+  const shown = steps.filter((_, index) => progress.steps[index]!.stage !== 'asked');
+  return [`  ${colours.bold(moves(progress.services))}`, ...shown, ...workRows(progress, drawing)];
 }
 
 function stepRow({ stage, detail }: SwapStep, tookMs: number, colours: Colours): string {
@@ -84,35 +98,39 @@ function stepRow({ stage, detail }: SwapStep, tookMs: number, colours: Colours):
   return `${mark} ${stage.padEnd(STAGE_WIDTH)} ${took}  ${colours.dim(detail)}`.trimEnd();
 }
 
-function workRows({ latest, bakeMs }: SwapProgress, { colours, spinner, columns }: Drawing): string[] {
-  if (isFinal(latest.stage)) return [];
-  const { figures, stage, services, isHeld } = latest;
+function workRows(progress: SwapProgress, drawing: Drawing): string[] {
+  const { figures, stage, services, isHeld } = progress.latest;
+  const { colours, spinner } = drawing;
+  if (spinner === null || isFinal(stage)) return [];
   const mark = isHeld === true ? colours.yellow('◼') : colours.cyan(spinner);
-  const doing = `${mark} ${latest.detail === '' ? WORK[stage] : latest.detail}`;
-  const left = figures['bakeLeftMs'];
-  const percent = figures['percent'];
-  const share =
-    left !== undefined && bakeMs !== null && bakeMs > 0
-      ? 1 - left / bakeMs
-      : percent === undefined
-        ? null
-        : percent / 100;
-  const rows = [doing];
-  if (share !== null) {
-    const words = left === undefined ? `${percent} %` : `${duration(left)} left`;
-    const size = Math.max(8, Math.min(BAR_COLUMNS, columns - words.length - 4));
-    const full = Math.round(Math.min(1, Math.max(0, share)) * size);
-    rows.push(`  ${colours.cyan('━'.repeat(full))}${colours.dim('─'.repeat(size - full))} ${words}`);
-  }
+  const rows = [`${mark} ${barAfter(doing(progress.latest), progress, drawing)}`];
   const names = Object.values(services);
   const after = requestsOf(figures, '');
   const before = requestsOf(figures, 'Before');
   const newer = names.map(({ to }) => to ?? '…').join(', ');
   const older = names.map(({ from }) => from ?? '…').join(', ');
   const width = Math.max(newer.length, older.length);
-  if (after !== null) rows.push(`  ${colours.bold(newer.padEnd(width))}  ${after}`);
+  const isFailing = (figures['failed'] ?? 0) > 0;
+  if (after !== null) rows.push(`  ${colours.bold(newer.padEnd(width))}  ${isFailing ? colours.red(after) : after}`);
   if (before !== null) rows.push(`  ${older.padEnd(width)}  ${before}`);
   return rows;
+}
+
+function doing({ detail, stage, figures }: SwapEvent): string {
+  if (detail !== '') return detail;
+  const percent = stage === 'canary' ? figures['percent'] : undefined;
+  return percent === undefined ? WORK[stage] : `${percent} % of the requests`;
+}
+
+/** The words, and how much of the time that is known beforehand has gone, where there is room for it. */
+function barAfter(words: string, { latest, bakeMs }: SwapProgress, { colours, columns }: Drawing): string {
+  const leftMs = latest.figures['bakeLeftMs'];
+  if (leftMs === undefined || bakeMs === null || bakeMs <= 0) return words;
+  const left = `${duration(leftMs)} left`;
+  const size = Math.min(BAR_COLUMNS, columns - words.length - left.length - 4);
+  if (size < BAR_MIN_COLUMNS) return `${words} ${left}`;
+  const full = Math.round((1 - leftMs / bakeMs) * size);
+  return `${words} ${colours.cyan('━'.repeat(full))}${colours.dim('─'.repeat(size - full))} ${left}`;
 }
 
 function requestsOf(figures: SwapEvent['figures'], suffix: '' | 'Before'): string | null {
@@ -121,6 +139,6 @@ function requestsOf(figures: SwapEvent['figures'], suffix: '' | 'Before'): strin
   return requestsText({
     requests,
     failed: figures[`failed${suffix}`] ?? 0,
-    meanLatencyMs: figures[`meanLatencyMs${suffix}`] ?? 0,
+    meanLatencyMs: figures[`meanLatencyMs${suffix}`] ?? null,
   });
 }

@@ -29,8 +29,8 @@ export const WORK: Readonly<Record<SwapStage, string>> = {
   spawned: 'waiting until it is well',
   healthy: 'warming up',
   warm: 'making it live',
-  preview: 'only for requests that ask for it',
-  canary: 'a share of the traffic',
+  preview: 'showing it to those who ask for it',
+  canary: 'giving it a share of the requests',
   uncertain: 'asking the registry what is live',
   committed: 'waiting until everyone routes by it',
   acknowledged: 'draining the one before',
@@ -43,8 +43,8 @@ export const WORK: Readonly<Record<SwapStage, string>> = {
   reverted: '',
 };
 
-/** Stages on whose way a fact is told (a port, an epoch, how many); on the way to others it is what is being done, and is done then. */
-const TOLD_BY_A_FACT: ReadonlySet<SwapStage> = new Set(['spawned', 'warm', 'committed', 'acknowledged']);
+/** Stages on whose way a fact is told (a port, how many); on the way to others it is what is being done, and is done then. */
+const TOLD_BY_A_FACT: ReadonlySet<SwapStage> = new Set(['spawned', 'warm', 'acknowledged']);
 
 export const STAGE_WIDTH = Math.max(...swapStages.map((stage) => stage.length));
 
@@ -58,8 +58,11 @@ export function progressed(before: SwapProgress | null, event: SwapEvent): SwapP
   const known = before?.id === event.id ? before : null;
   const steps = known?.steps ?? [];
   const isNew = steps.at(-1)?.stage !== event.stage;
-  const fact = TOLD_BY_A_FACT.has(event.stage) ? (known?.latest.detail ?? '') : '';
-  const step = { stage: event.stage, atMs: event.sinceMs, detail: event.detail === '' ? fact : event.detail };
+  const step = {
+    stage: event.stage,
+    atMs: event.sinceMs,
+    detail: event.detail || factOf(known?.latest ?? null, event),
+  };
   const left = event.figures['bakeLeftMs'];
   return {
     id: event.id,
@@ -68,6 +71,13 @@ export function progressed(before: SwapProgress | null, event: SwapEvent): SwapP
     latest: event,
     bakeMs: left === undefined ? (isNew ? null : known!.bakeMs) : Math.max(left, isNew ? 0 : (known!.bakeMs ?? 0)),
   };
+}
+
+function factOf(before: SwapEvent | null, { stage, figures }: SwapEvent): string {
+  if (before === null) return '';
+  if (stage === 'aborting' || stage === 'reverting') return `while ${WORK[before.stage]}`;
+  if (stage === 'committed' && figures['epoch'] !== undefined) return `epoch ${figures['epoch']}`;
+  return TOLD_BY_A_FACT.has(stage) ? before.detail : '';
 }
 
 /** `users-6 -> users-7, feeds-3 -> feeds-4`. */

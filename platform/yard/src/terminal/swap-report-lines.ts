@@ -1,8 +1,9 @@
 /** The report of a swap for people: what is live now, why, and in which figures; pure. */
+import { EXIT } from '../command.ts';
 import type { Surroundings } from '../command.ts';
 import { prettyLogLine } from '../logs/log-line.ts';
 import type { SwapReport } from '../swap/swap-report.ts';
-import { cut } from './cut.ts';
+import { cut, wrapped } from './cut.ts';
 import { duration } from './duration.ts';
 import { moves } from './swap-progress.ts';
 
@@ -18,46 +19,42 @@ export interface ReportOptions {
   readonly isWatched: boolean;
 }
 
-export function reportLines(report: SwapReport, options: ReportOptions): string[] {
+/** `exitCode`: of the command; a swap that was taken back because somebody asked for it has gone well. */
+export function reportLines(report: SwapReport, exitCode: number, options: ReportOptions): string[] {
   const { colours } = options;
-  const took = Date.parse(report.endedAt) - Date.parse(report.startedAt);
-  const head = `${verdict(report, colours)} ${colours.dim(`after ${duration(took)}`)}`;
-  const why = report.reason === null ? [] : [`  ${report.reason}`];
+  const why = report.reason === null ? [] : fitted(report.reason, options);
   const lines = report.lines.slice(-LINES_MAX).map((line) => logLine(line, options));
   const timeline = report.timeline.map(({ stage, atMs }) => `${stage} ${duration(atMs)}`).join(', ');
   return [
-    head,
-    ...(options.isWatched ? [] : [colours.dim(`  ${moves(report.services)}`), colours.dim(`  ${timeline}`)]),
+    ...fitted(verdict(report, exitCode, colours), options, ''),
+    ...(options.isWatched ? [] : fitted(`${moves(report.services)}: ${timeline}`, options).map(colours.dim)),
     ...why,
     ...lines,
     ...requestRows(report),
-    ...commitRow(report),
+    ...commitRow(report, options),
   ];
 }
 
-function verdict({ outcome, kind, services }: SwapReport, colours: Colours): string {
-  const each = Object.entries(services);
-  const sentence = (say: (service: string, from: string | null, to: string | null) => string) =>
-    each.map(([service, { from, to }]) => say(service, from, to)).join('; ');
-  switch (outcome) {
-    case 'done': {
-      const told = sentence((service, from, to) => {
-        const live = `${colours.bold(to ?? service)} is live${kind === 'rollback' ? ' again' : ''}`;
-        return from === null ? live : `${live} (${from} before)`;
-      });
-      return `${colours.green('✓')} ${told}`;
+function verdict(report: SwapReport, exitCode: number, colours: Colours): string {
+  const { outcome, kind, services } = report;
+  const colour = exitCode === EXIT.done ? colours.green : exitCode === EXIT.failed ? colours.yellow : colours.red;
+  const mark = exitCode === EXIT.done ? '✓' : exitCode === EXIT.failed ? '!' : '✗';
+  const took = duration(Date.parse(report.endedAt) - Date.parse(report.startedAt));
+  const now = Object.entries(services).map(([service, { from, to }]) => {
+    if (outcome === 'done') {
+      const live = `${colours.bold(to ?? service)} is live${kind === 'rollback' ? ' again' : ''}`;
+      return from === null ? live : `${live} (${from} before)`;
     }
-    case 'aborted':
-      return `${colours.red('✗')} aborted: ${sentence((service, from) => stays(service, from, 'as before', colours))}`;
-    case 'reverted':
-      return `${colours.red('✗')} reverted: ${sentence((service, from) => stays(service, from, 'again', colours))}`;
-  }
+    const stays = from === null ? `nothing of ${service} is live` : `${colours.bold(from)} is live`;
+    return `${stays}${outcome === 'aborted' ? ', as before' : ' again'}`;
+  });
+  const when = outcome === 'done' ? 'in' : 'after';
+  return `${colour(`${mark} ${outcome}`)} ${when} ${took}: ${now.join('; ')}`;
 }
 
-const stays = (service: string, from: string | null, how: string, colours: Colours): string =>
-  from === null
-    ? `nothing of ${service} is live, ${how}`
-    : `${colours.bold(from)} is live${how === 'again' ? '' : ','} ${how}`;
+/** One line, or several on a terminal that is narrow. */
+const fitted = (text: string, { columns }: ReportOptions, indent = '  '): string[] =>
+  (columns === null ? [text] : wrapped(text, columns - 1 - indent.length)).map((line) => `${indent}${line}`);
 
 function logLine(text: string, { colours, columns }: ReportOptions): string {
   if (columns === null) return `    ${text}`;
@@ -70,18 +67,21 @@ function requestRows({ requests }: SwapReport): string[] {
   return rows.map(([deployment, told]) => `  ${deployment.padEnd(width)}  ${requestsText(told)}`);
 }
 
-/** `1200 requests, 3 failed, 4.1 ms`. */
-export function requestsText(told: SwapReport['requests'][string]): string {
+/** `1200 requests, 3 failed, 4.1 ms each`. */
+export function requestsText(told: { requests: number; failed: number; meanLatencyMs: number | null }): string {
   const count = `${told.requests} ${told.requests === 1 ? 'request' : 'requests'}, ${told.failed} failed`;
-  return told.requests === 0 ? count : `${count}, ${told.meanLatencyMs.toFixed(1)} ms each`;
+  return told.requests === 0 || told.meanLatencyMs === null
+    ? count
+    : `${count}, ${told.meanLatencyMs.toFixed(1)} ms each`;
 }
 
-function commitRow({ epoch, commitToAcknowledgedMs, revertMs, cut: cutRequests }: SwapReport): string[] {
+function commitRow(report: SwapReport, options: ReportOptions): string[] {
+  const { epoch, commitToAcknowledgedMs, revertMs, cut: cutRequests } = report;
   if (epoch === null) return [];
   const acknowledged =
     commitToAcknowledgedMs === null ? [] : [`everyone routed by it after ${duration(commitToAcknowledgedMs)}`];
   const reverted = revertMs === null ? [] : [`taken back in ${duration(revertMs)}`];
   const requests = cutRequests === 1 ? 'request' : 'requests';
   const ended = [cutRequests === 0 ? 'no request was cut' : `${cutRequests} ${requests} cut`];
-  return [`  ${[`epoch ${epoch}`, ...acknowledged, ...reverted, ...ended].join(', ')}`];
+  return fitted([`epoch ${epoch}`, ...acknowledged, ...reverted, ...ended].join(', '), options);
 }

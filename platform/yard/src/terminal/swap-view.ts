@@ -95,10 +95,11 @@ export class PlainSwapView implements SwapView {
     this.line(text);
   }
 
-  ended({ report, goingOn }: Parameters<SwapView['ended']>[0]): void {
+  ended({ exitCode, report, goingOn }: Parameters<SwapView['ended']>[0]): void {
     if (report !== null) {
       const isWatched = this.watched.has(report.id);
-      for (const line of reportLines(report, { colours: this.colours, columns: null, isWatched })) this.line(line);
+      const lines = reportLines(report, exitCode, { colours: this.colours, columns: null, isWatched });
+      for (const line of lines) this.line(line);
     }
     if (goingOn !== '') this.line(goingOn);
   }

@@ -2,6 +2,7 @@
 import type { Output, Surroundings } from '../command.ts';
 import type { YardEvent } from '../status/yard-event.ts';
 import { duration } from './duration.ts';
+import { SwapNews } from './swap-news.ts';
 import { RedrawnRows } from './redrawn-rows.ts';
 
 type Colours = Surroundings['colours'];
@@ -62,6 +63,7 @@ class PlainView implements UpView {
   private readonly colours: Colours;
   private readonly width: number;
   private readonly told = new Map<string, string>();
+  private readonly news = new SwapNews();
 
   constructor(output: Output, colours: Colours, width: number) {
     this.output = output;
@@ -73,7 +75,8 @@ class PlainView implements UpView {
     if (event.kind === 'fault') for (const line of faultLines(event, this.colours)) this.line(line);
     else if (event.kind === 'ready') for (const line of readyLines(event, this.colours)) this.line(line);
     else if (event.kind === 'note') this.line(`${event.part.padEnd(this.width)}  ${event.message}`);
-    else if (event.kind === 'swap') return;
+    else if (event.kind === 'swap')
+      for (const [part, text] of this.news.of(event)) this.line(`${part.padEnd(this.width)}  ${text}`);
     else if (event.phase === 'waiting' && event.detail === '') return;
     else if (event.phase !== 'pausing' && event.phase !== 'stopping') {
       const text = phaseText(event, this.colours);
@@ -99,6 +102,7 @@ class LiveView implements UpView {
   private readonly parts: Map<string, PhaseEvent | null>;
   private readonly width: number;
   private readonly table: RedrawnRows;
+  private readonly news = new SwapNews();
 
   constructor(output: Output, colours: Colours, parts: readonly string[]) {
     this.output = output;
@@ -117,7 +121,10 @@ class LiveView implements UpView {
       this.table.redraw();
     } else if (event.kind === 'fault') this.table.above(faultLines(event, this.colours));
     else if (event.kind === 'note') this.table.above([`${this.colours.yellow('!')} ${event.part}: ${event.message}`]);
-    else if (event.kind === 'ready') {
+    else if (event.kind === 'swap') {
+      const lines = this.news.of(event).map(([part, text]) => `${this.colours.cyan('»')} ${part}: ${text}`);
+      if (lines.length > 0) this.table.above(lines);
+    } else if (event.kind === 'ready') {
       this.table.redraw();
       this.table.close();
       for (const line of readyLines(event, this.colours)) this.output.write(`${line}\n`);

@@ -5,6 +5,7 @@ import { askSupervisor, SupervisorBrokeOff } from '../../control/control-client.
 import type { Asked } from '../../control/control-client.ts';
 import type { YardEvent } from '../../status/yard-event.ts';
 import type { SwapEvent } from '../../swap/swap-report.ts';
+import { isFinal } from '../../swap/swap-stage.ts';
 import type { SwapStage } from '../../swap/swap-stage.ts';
 import { isLive } from '../../terminal/swap-progress.ts';
 import { swapView } from '../../terminal/swap-view.ts';
@@ -84,12 +85,16 @@ function interrupted(
     leaving.abort(new GoesOn(`the swap goes on; yard status shows it${back}`));
   } else if (onInterrupt === 'leave' || service === undefined) {
     leaving.abort(new GoesOn('it goes on; yard status shows it'));
-  } else if (stage !== 'aborting' && stage !== 'reverting') {
+  } else if (isEnding(stage)) {
+    view.note('it is being undone already (again: leave at once)');
+  } else {
     view.note('giving it up (again: leave at once)');
     // What comes of it is told on the connection that asked for the swap.
     askSupervisor(folder, { do: 'abort', service }).catch((error: Error) => view.note(error.message));
   }
 }
+
+const isEnding = (stage: SwapStage): boolean => stage === 'aborting' || stage === 'reverting' || isFinal(stage);
 
 /** Calls `act` with each Ctrl-C, until what it answers is called. */
 function onCtrlC(act: (isAgain: boolean) => void): () => void {
@@ -114,7 +119,8 @@ function followed({ asked, services }: Watched): (event: SwapEvent) => boolean {
     if (known !== undefined) return known;
     const names = Object.keys(moved);
     const isAbout = services === null || names.some((name) => services.includes(name));
-    const isBegun = asked.do !== 'swap' || stage === 'asked' || stage === 'locked';
+    // A rollback may be the end of the swap that is baking.
+    const isBegun = asked.do !== 'swap' || asked.swap.kind === 'rollback' || stage === 'asked' || stage === 'locked';
     isOurs.set(id, isAbout && isBegun);
     return isAbout && isBegun;
   };
