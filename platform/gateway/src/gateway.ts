@@ -1,6 +1,6 @@
 /** Puts the gateway together, starts it and stops it in order. */
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { Table } from '@switchyard/contracts/registry';
 import { closeServer, listenOn } from '@switchyard/kit/http/server';
@@ -10,6 +10,10 @@ import { createMetrics } from '@switchyard/kit/metrics';
 import { TableWatch } from '@switchyard/kit/registry/table-watch';
 import type { GatewayEnvironment } from './config.ts';
 import { Gcra } from './gcra.ts';
+import { Handover } from './handover/handover.ts';
+import { inheritedSockets, listenOnInherited } from './handover/inherited-sockets.ts';
+import { answers200, privatePort } from './handover/private-port.ts';
+import type { Companion } from './handover/successor.ts';
 import { adminInterface } from './http/admin-interface.ts';
 import { FrontDoor } from './http/front-door.ts';
 import { OWN_ROUTES, ownInterface } from './http/own-interface.ts';
@@ -37,11 +41,17 @@ const FIRST_TABLE_MS = 10_000;
 const FIRST_ENDED_MS = 2_000;
 /** How long running requests may take when the gateway stops. */
 const STOP_GRACE_MS = 7_000;
+/** The same when another gateway accepts at the door, and nobody waits for this one to be gone. */
+export const LEAVE_WITHIN_MS = 30_000;
+/** A connection that was quiet for so long since then is closed. Longer than most clients wait between two requests of a burst. */
+const LEAVE_QUIET_MS = 5_000;
 
 export interface Gateway {
   readonly port: number;
   readonly adminPort: number;
-  /** Stops accepting, ends streams, answers what runs, closes everything. */
+  /** SIGUSR2: starts the successor, or takes the door over. */
+  told(): Promise<void>;
+  /** Stops accepting, ends streams, answers what runs, closes everything; patiently when another gateway goes on at the door. */
   stop(): Promise<void>;
 }
 
@@ -90,11 +100,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     write: options.writeLines,
     isEnabled: options.isAccessLogged ?? log.isLevelEnabled('info'),
   });
+  // Ready means for as long as the gateway serves, and that outlasts a handover.
+  let wasReady = false;
+  const isReady = (): boolean => wasReady || routing.isReady;
   const own = ownInterface({
     sessions: { store, refresher, ended, accessTokens, signInLimit: new SignInLimit(nowMs) },
     keys,
     log,
-    isReady: () => routing.isReady,
+    isReady,
     way: () => way,
   });
   const way: Way = new Way({
@@ -124,24 +137,65 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     acknowledgeEveryMs: () => routing.figuresEveryMs,
   });
 
+  const inherited = inheritedSockets(environment, process.pid);
+  const self = companion(environment.INSTANCE_ID, environment.TCP_PORT);
+  const predecessor =
+    inherited.door === null ? null : companion(environment.PREDECESSOR_ID, environment.PREDECESSOR_PORT);
+  const openAdmin = (): Promise<void> =>
+    inherited.admin === null
+      ? listenOn(admin, { host: '127.0.0.1', port: environment.ADMIN_PORT })
+      : listenOnInherited(admin, inherited.admin);
+  const handover = new Handover({
+    self,
+    launchFile: environment.SUCCESSOR_FILE,
+    predecessor,
+    servers: [door.server, admin],
+    open: async () => {
+      if (predecessor !== null) {
+        wasReady = await answers200(predecessor, '/-/ready');
+        await openAdmin();
+      }
+      await door.listen(inherited.door ?? { host: environment.HOST, port: environment.PORT });
+      log.info({ host: environment.HOST, ...addresses(door.server, admin), epoch: routing.epoch }, 'listening');
+    },
+    log,
+  });
+  const alone = privatePort({
+    instance: environment.INSTANCE_ID,
+    stage: () => handover.stage,
+    isReady,
+    epoch: () => watch.table?.epoch ?? null,
+  });
+
   const stop = async (): Promise<void> => {
-    log.info({ streams: streams.size, connections: door.connections }, 'stops accepting');
-    streams.endAll();
-    await door.close(STOP_GRACE_MS);
+    const isShared = await handover.leave();
+    log.info({ streams: streams.size, connections: door.connections, isShared }, 'stops accepting');
+    if (isShared) {
+      await closeServer(admin, 500);
+      streams.leave();
+      await door.leave({ quietMs: LEAVE_QUIET_MS, withinMs: LEAVE_WITHIN_MS });
+    } else {
+      streams.endAll();
+      await door.close(STOP_GRACE_MS);
+      await closeServer(admin, 500);
+    }
     poll.stop();
     watch.stop();
     keys.stop();
     deadlines.stop();
     await routing.destroy();
     accessLog.flush();
-    await closeServer(admin, 500);
+    await closeServer(alone, 100);
   };
   deadlines.start();
   keys.start();
   watch.start();
   try {
-    await listenOn(admin, { host: '127.0.0.1', port: environment.ADMIN_PORT });
-    await watch.first(AbortSignal.timeout(options.firstTableMs ?? FIRST_TABLE_MS)).catch(() => {
+    if (self !== null) await listenOn(alone, { host: '127.0.0.1', port: self.port });
+    if (predecessor === null) await openAdmin();
+    await watch.first(AbortSignal.timeout(options.firstTableMs ?? FIRST_TABLE_MS)).catch((error: unknown) => {
+      if (predecessor !== null)
+        throw new Error('no table from the registry: the one that serves goes on', { cause: error });
       log.warn('no table from the registry yet; listening without one');
     });
     await new Promise<void>((resolve) => {
@@ -151,23 +205,33 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         resolve();
       });
     });
-    await door.listen(environment.HOST, environment.PORT);
+    await handover.prepared();
   } catch (error) {
     await stop();
     throw error;
   }
-  const { port } = door.server.address() as AddressInfo;
-  const adminPort = (admin.address() as AddressInfo).port;
-  log.info({ host: environment.HOST, port, adminPort, epoch: routing.epoch }, 'listening');
-  return { port, adminPort, stop };
+  return { ...addresses(door.server, admin), told: () => handover.told(), stop };
+}
+
+const companion = (id: string | undefined, port: number | undefined): Companion | null =>
+  id === undefined || port === undefined ? null : { id, port };
+
+/** Ports that are listened on; 0 for one that is not yet. */
+function addresses(door: Server, admin: Server): { readonly port: number; readonly adminPort: number } {
+  const portOf = (server: Server): number => (server.address() as AddressInfo | null)?.port ?? 0;
+  return { port: portOf(door), adminPort: portOf(admin) };
 }
 
 /** Everything that it can be reached at: nothing of it may be an upstream. */
 function ownAddresses(environment: GatewayEnvironment): OwnAddress[] {
-  const { HOST: host, PORT: port, ADMIN_PORT: adminPort } = environment;
+  const { HOST: host, PORT: port, ADMIN_PORT, TCP_PORT } = environment;
   const isEverywhere = host === '0.0.0.0' || host === '::';
   const hosts = isEverywhere
     ? Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address))
     : [];
-  return [...[host, ...hosts].map((one) => ({ host: one, port })), { host: '127.0.0.1', port: adminPort }];
+  const onLoopback = [ADMIN_PORT, TCP_PORT].filter((one) => one !== undefined);
+  return [
+    ...[host, ...hosts].map((one) => ({ host: one, port })),
+    ...onLoopback.map((one) => ({ host: '127.0.0.1', port: one })),
+  ];
 }

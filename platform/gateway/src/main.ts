@@ -4,7 +4,8 @@ import { Lifecycle } from '@switchyard/kit/lifecycle';
 import { createLogger } from '@switchyard/kit/log';
 import { readGatewayConfig } from './config.ts';
 import type { GatewayEnvironment } from './config.ts';
-import { startGateway } from './gateway.ts';
+import { LEAVE_WITHIN_MS, startGateway } from './gateway.ts';
+import type { Gateway } from './gateway.ts';
 
 function configOrExit(): GatewayEnvironment {
   try {
@@ -23,11 +24,21 @@ const log = createLogger({
   instance: environment.INSTANCE_ID,
   level: environment.LOG_LEVEL,
 });
-const lifecycle = new Lifecycle(log);
+/** For the rest of a stop, beside the connections. */
+const CLOSING_MS = 9_000;
+
+const lifecycle = new Lifecycle(log, { stopGraceMs: LEAVE_WITHIN_MS + CLOSING_MS });
 lifecycle.handleSignals(process);
+let gateway: Gateway | null = null;
+// From the beginning: unhandled, it would end the process.
+process.on('SIGUSR2', () => {
+  if (gateway === null) log.warn('SIGUSR2 has no meaning before the start has ended');
+  else void gateway.told();
+});
 try {
-  const gateway = await startGateway({ environment, log, writeLines: (lines) => process.stdout.write(lines) });
-  lifecycle.onStop('gateway', () => gateway.stop());
+  const started = await startGateway({ environment, log, writeLines: (lines) => process.stdout.write(lines) });
+  gateway = started;
+  lifecycle.onStop('gateway', () => started.stop());
   lifecycle.started();
 } catch (error) {
   log.fatal({ err: error }, 'the gateway could not start');

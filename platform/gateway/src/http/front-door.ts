@@ -7,7 +7,11 @@ import type { Duplex } from 'node:stream';
 import { listenOn } from '@switchyard/kit/http/server';
 import { Exchange } from '../exchange.ts';
 import type { Way } from '../way.ts';
+import { listenOnInherited } from '../handover/inherited-sockets.ts';
+import type { ClientConnection } from './client-connection.ts';
 import { connectionOf } from './client-connection.ts';
+import { depart } from './departure.ts';
+import type { Departure } from './departure.ts';
 import { answerUnparsed } from './unparsed.ts';
 
 const HEAD_MAX_BYTES = 16_384;
@@ -29,6 +33,7 @@ export class FrontDoor {
   private readonly way: Way;
   private readonly nowMs: () => number;
   private isClosing = false;
+  private isDeparting = false;
   private readonly running = new Set<Exchange>();
   private wakeWhenIdle = (): void => {};
   private readonly sockets = new Set<Socket>();
@@ -82,8 +87,25 @@ export class FrontDoor {
     return this.sockets.size;
   }
 
-  async listen(host: string, port: number): Promise<void> {
-    await listenOn(this.server, { host, port });
+  /** On an address of its own, or on a socket that listens already, by its descriptor. */
+  async listen(at: { readonly host: string; readonly port: number } | number): Promise<void> {
+    if (typeof at === 'number') await listenOnInherited(this.server, at);
+    else await listenOn(this.server, at);
+  }
+
+  /**
+   * Leaves the door to another process that accepts at it. The socket stays open there, and so does its queue; what has been
+   * accepted here is served to its end. What is left when the time is over is cut.
+   */
+  async leave(departure: Omit<Departure, 'nowMs'>): Promise<void> {
+    this.isDeparting = true;
+    this.stopAccepting();
+    // Answers go out in the order of their requests: only the last one of a connection may say that it is the last.
+    const last = new Map<ClientConnection, Exchange>();
+    for (const exchange of this.running) if (exchange.upgrade === null) last.set(exchange.connection, exchange);
+    for (const { response, connection } of last.values()) if (!response.headersSent) closeAfter(response, connection);
+    await depart(this.sockets, { ...departure, nowMs: this.nowMs });
+    this.cut();
   }
 
   /**
@@ -94,7 +116,7 @@ export class FrontDoor {
    */
   async close(graceMs: number): Promise<void> {
     this.isClosing = true;
-    if (this.server.listening) NetServer.prototype.close.call(this.server);
+    this.stopAccepting();
     for (const { response } of this.running) response.shouldKeepAlive = false;
     await new Promise<void>((resolve) => {
       const cut = setTimeout(resolve, graceMs);
@@ -107,6 +129,14 @@ export class FrontDoor {
       this.wakeWhenIdle = lookAgain;
       lookAgain();
     });
+    this.cut();
+  }
+
+  private stopAccepting(): void {
+    if (this.server.listening) NetServer.prototype.close.call(this.server);
+  }
+
+  private cut(): void {
     this.server.closeAllConnections();
     for (const socket of this.sockets) socket.destroy();
   }
@@ -129,6 +159,7 @@ export class FrontDoor {
     connection.running += 1;
     this.running.add(exchange);
     if (this.isClosing) response.shouldKeepAlive = false;
+    else if (this.isDeparting && upgrade === null) closeAfter(response, connection);
     this.way.proceed(exchange);
   }
 
@@ -170,6 +201,12 @@ export class FrontDoor {
 /** The only protocol that is passed through. */
 function isWebSocket(request: IncomingMessage): boolean {
   return request.method === 'GET' && /^websocket$/i.test(request.headers.upgrade ?? '');
+}
+
+/** What may follow on the connection is not taken any more, so that its client can send it again elsewhere without doing it twice. */
+function closeAfter(response: ServerResponse, connection: ClientConnection): void {
+  response.shouldKeepAlive = false;
+  connection.closeAfterAnswer();
 }
 
 function ignore(): void {}
