@@ -16,6 +16,7 @@ export interface ToldService {
   readonly routes: readonly unknown[];
   readonly live?: string | null;
   readonly standby?: string | null;
+  readonly split?: Readonly<Record<string, number>> | null;
   readonly declared?: boolean;
   /** Instances by deployment. */
   readonly deployments: Readonly<Record<string, readonly ToldInstance[]>>;
@@ -61,6 +62,15 @@ export class TestRegistry {
     while (!this.acknowledgements.some((one) => one.epoch >= epoch)) await this.next();
   }
 
+  /** The first acknowledgement, of those there were since `from` and those to come, that is the wanted one. */
+  async acknowledgement(wanted: (one: Acknowledgement) => boolean, from = 0): Promise<Acknowledgement> {
+    for (;;) {
+      const found = this.acknowledgements.slice(from).find(wanted);
+      if (found !== undefined) return found;
+      await this.next();
+    }
+  }
+
   next(): Promise<void> {
     return new Promise((resolve) => {
       const wake = (): void => {
@@ -101,6 +111,6 @@ function entryOf([name, told]: [string, ToldService]): [string, ServiceEntry] {
       })),
     };
   const live = told.live === undefined ? (Object.keys(told.deployments)[0] ?? null) : told.live;
-  const { declared = true, standby = null } = told;
-  return [name, { declared, routes, live, standby, split: null, deployments }];
+  const { declared = true, standby = null, split = null } = told;
+  return [name, { declared, routes, live, standby, split, deployments }];
 }
