@@ -1,6 +1,7 @@
 /** Puts a probe (probe.mjs, probe.py) into a folder, and says how it is declared in a switchyard.yaml. */
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { parse, stringify } from 'yaml';
 import { REPOSITORY } from '../yard-under-test.ts';
 
 export type ProbeLanguage = 'node' | 'python';
@@ -67,4 +68,22 @@ export function declareProbe(probe: ProbeDeclaration): Record<string, unknown> {
     env: { PROBE_COUNTS: probe.countsFile },
     ...probe.more,
   };
+}
+
+/** Writes a probe into the folder of a yard that does not run yet, and declares it in its switchyard.yaml below `/{name}`. */
+export async function addProbe(
+  yardFolder: string,
+  name: string,
+  {
+    settings = {},
+    ...declaration
+  }: Pick<ProbeDeclaration, 'ports' | 'language' | 'more'> & { settings?: ProbeSettings },
+): Promise<{ readonly prefix: string; readonly countsFile: string }> {
+  const file = path.join(yardFolder, 'switchyard.yaml');
+  const yard = parse(await readFile(file, 'utf8')) as { services: Record<string, unknown> };
+  const at = { prefix: `/${name}`, countsFile: path.join(yardFolder, `${name}.counts.log`) };
+  await writeProbe(path.join(yardFolder, name), settings, declaration.language);
+  yard.services[name] = declareProbe({ dir: name, ...at, ...declaration });
+  await writeFile(file, stringify(yard));
+  return at;
 }
