@@ -1,5 +1,5 @@
 /** What a service is run from, and the variables that every part of a yard is given. */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { YardFile } from '@switchyard/contracts/yard-file';
 import type { ServiceKeys } from '../keys/service-keys.ts';
 import { releaseEntryOf } from '../releases/release.ts';
@@ -58,7 +58,13 @@ export async function givenToRegistry(parts: GivenParts, identity: InstanceIdent
 }
 
 export async function givenToGateway(parts: GivenParts, identity: InstanceIdentity): Promise<Variables> {
-  return { ...(await shared(parts, 'gateway', identity)), KEYS_DIR: parts.folder.keys };
+  return {
+    ...(await shared(parts, 'gateway', identity)),
+    // For itself alone: who answers at the door's port cannot be told while it is handed on.
+    TCP_PORT: String(identity.ports['tcp']),
+    SUCCESSOR_FILE: join(parts.folder.instances, `${identity.id}.successor`),
+    KEYS_DIR: parts.folder.keys,
+  };
 }
 
 export async function givenToService(

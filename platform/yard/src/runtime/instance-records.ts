@@ -14,6 +14,8 @@ const processRecord = z.object({
   logFile: z.string(),
   labels: z.record(z.string(), z.string()),
   startedAt: z.string(),
+  /** Where it looks for what its successor is started from; absent: it cannot have one. */
+  successorFile: z.string().optional(),
   process: z.object({ pid: z.int(), born: z.string() }).nullable(),
 });
 export type ProcessRecord = z.infer<typeof processRecord>;
@@ -30,7 +32,7 @@ export class InstanceRecords {
 
   /** Not synced to the disk: after a power cut no process lives either. */
   async write(record: ProcessRecord): Promise<void> {
-    await writeFileAtomic(join(this.folder, `${record.id}.json`), JSON.stringify(record), { isDurable: false });
+    await writeFileAtomic(this.file(record.id), JSON.stringify(record), { isDurable: false });
   }
 
   /** A record that cannot be read is skipped. */
@@ -39,7 +41,7 @@ export class InstanceRecords {
     return records.filter((record) => record !== null);
   }
 
-  /** Ids of the records that cannot be read: what they stood for is found by the id alone. */
+  /** Ids of the records that cannot be read, or are missing beside a process id: what they stood for is found by the id alone. */
   async unreadable(): Promise<string[]> {
     const ids = await this.ids();
     const records = await Promise.all(ids.map((id) => this.readOne(`${id}.json`)));
@@ -49,7 +51,7 @@ export class InstanceRecords {
   private async ids(): Promise<string[]> {
     try {
       const names = await readdir(this.folder);
-      return names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -'.json'.length));
+      return [...new Set(names.flatMap((name) => /^(.+)\.(?:json|pid)$/.exec(name)?.[1] ?? []))];
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
       throw error;
@@ -57,8 +59,18 @@ export class InstanceRecords {
   }
 
   async remove(id: string): Promise<void> {
-    await rm(join(this.folder, `${id}.json`), { force: true });
+    // In this order: a process id alone would be taken for an instance by the next one who looks.
     await rm(this.pidFile(id), { force: true });
+    await this.removeRecord(id);
+  }
+
+  /** What has not become a process yet looks for it, and goes when it is missing. */
+  async removeRecord(id: string): Promise<void> {
+    await rm(this.file(id), { force: true });
+  }
+
+  file(id: string): string {
+    return join(this.folder, `${id}.json`);
   }
 
   /** Written by the process itself before it becomes the service: known even if the supervisor died while it was being made. */

@@ -1,14 +1,16 @@
 /** The contract of the runtime port, kept by processes, and what only processes can get wrong. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { freePort } from './ports.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { freePort, portHolders } from './ports.ts';
 import { isAlive, processFacts } from './processes.ts';
 import { ProcessRuntime } from './process-runtime.ts';
-import { describeRuntime } from './runtime.contract.ts';
+import { StartFault } from './runtime.ts';
+import { describeRuntime, HEIR, holder, untilWritten } from './runtime.contract.ts';
 import type { RuntimeUnderTest } from './runtime.contract.ts';
 
 async function make(): Promise<RuntimeUnderTest & { readonly folder: string }> {
@@ -26,7 +28,12 @@ async function make(): Promise<RuntimeUnderTest & { readonly folder: string }> {
         deployment: 'test-1',
         argv: [process.execPath, '-e', script],
         cwd: folder,
-        env: { PORT: String(ports['http']), INSTANCE_ID: id, SECRET: 'never-to-be-written' },
+        env: {
+          PORT: String(ports['http']),
+          INSTANCE_ID: id,
+          SECRET: 'never-to-be-written',
+          SUCCESSOR_FILE: join(folder, 'instances', `${id}.successor`),
+        },
         ports,
         logFile: join(folder, 'logs', `${id}.log`),
         labels: { side: 'blue' },
@@ -102,6 +109,43 @@ it('a stranger that has got the process id of a dead instance is neither taken o
       [stranger.id],
     );
     assert.equal(isAlive(facts), true);
+  } finally {
+    await under.cleanUp();
+  }
+});
+
+it('a wish for a successor that nobody has seen dies with its supervisor', async () => {
+  const under = await make();
+  try {
+    const old = await under.runtime.start(under.spec('setTimeout(() => {}, 1e9)', { http: await freePort() }));
+    const wish = under.spec(HEIR, { http: await freePort() });
+    await writeFile(
+      join(under.folder, 'instances', `${wish.id}.json`),
+      JSON.stringify({ version: 1, ...old, id: wish.id, process: null }),
+    );
+    const launchFile = join(under.folder, 'instances', `${old.id}.successor`);
+    await writeFile(launchFile, '{}');
+    assert.deepEqual(await under.again().list(), [old]);
+    await assert.rejects(access(launchFile));
+  } finally {
+    await under.cleanUp();
+  }
+});
+
+it('a successor that is made after its supervisor died and another one has looked goes by itself', async () => {
+  const under = await make();
+  try {
+    const port = await freePort();
+    const old = await under.runtime.start(under.spec(holder(500), { http: port }));
+    while (portHolders(port).length === 0) await pause(20);
+    const heir = under.spec(HEIR, { http: port });
+    const starting = under.runtime.start({ ...heir, inheritsFrom: old.id }).catch((error: Error) => error);
+    await untilWritten(old.logFile);
+    assert.deepEqual(await under.again().list(), [old]);
+    assert.ok((await starting) instanceof StartFault);
+    assert.equal(await readFile(heir.logFile, 'utf8'), '');
+    assert.deepEqual(await under.again().list(), [old]);
+    assert.deepEqual((await readdir(join(under.folder, 'instances'))).toSorted(), [`${old.id}.json`, `${old.id}.pid`]);
   } finally {
     await under.cleanUp();
   }

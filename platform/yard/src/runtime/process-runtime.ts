@@ -1,15 +1,16 @@
 /** Instances as processes of this machine: each the leader of a session of its own, so that it outlives the supervisor and ends as a whole. */
 import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { open } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { makePrivateFolder } from '../state/atomic-file.ts';
 import { commandFault } from './command-lookup.ts';
 import { InstanceRecords } from './instance-records.ts';
 import type { ProcessRecord } from './instance-records.ts';
+import { launchThrough, SUCCESSOR_FILE } from './launch-through.ts';
 import { portHolders } from './ports.ts';
 import { allProcesses, environmentValue, isAlive, processFacts, sendSignal } from './processes.ts';
+import type { ProcessIdentity } from './processes.ts';
 import { StartFault } from './runtime.ts';
 import type { InstanceEnd, InstanceRecord, InstanceSpec, Runtime, StopOptions } from './runtime.ts';
 
@@ -53,14 +54,16 @@ export class ProcessRuntime implements Runtime {
       logFile,
       labels,
       startedAt: new Date().toISOString(),
+      ...(spec.env[SUCCESSOR_FILE] === undefined ? {} : { successorFile: spec.env[SUCCESSOR_FILE] }),
       process: null,
     };
     try {
       await this.records.write(intent);
-      const child = await this.launch(spec);
-      const pid = child.pid!;
-      const born = processFacts(pid)?.born ?? '';
-      const record = { ...intent, process: { pid, born } };
+      const process =
+        spec.inheritsFrom === undefined
+          ? await this.launch(spec)
+          : await launchThrough(this.known.get(spec.inheritsFrom), spec, this.records);
+      const record = { ...intent, process };
       this.known.set(id, record);
       await this.records.write(record);
       return toInstanceRecord(record);
@@ -76,7 +79,10 @@ export class ProcessRuntime implements Runtime {
     // Nobody can go on with an instance of which only the id is left; its process would keep its port for ever.
     for (const id of await this.records.unreadable()) await this.removeRest(await this.resolved(recordOf(id)));
     const alive: InstanceRecord[] = [];
-    for (const written of await this.records.all()) {
+    const all = await this.records.all();
+    // What nobody has begun to start by now, nobody waits for any more.
+    for (const { successorFile } of all) if (successorFile !== undefined) await rm(successorFile, { force: true });
+    for (const written of all) {
       const record = await this.resolved(written);
       if (record.process !== null && isAlive(record.process)) {
         this.known.set(record.id, record);
@@ -128,7 +134,7 @@ export class ProcessRuntime implements Runtime {
     return holders.some((pid) => members.has(pid) || environmentValue(pid, 'INSTANCE_ID') === id);
   }
 
-  private async launch(spec: InstanceSpec): Promise<ChildProcess> {
+  private async launch(spec: InstanceSpec): Promise<ProcessIdentity> {
     const log = await open(spec.logFile, 'a', 0o600);
     try {
       const child = spawn('/bin/sh', ['-c', LAUNCH, this.records.pidFile(spec.id), ...spec.argv], {
@@ -147,7 +153,8 @@ export class ProcessRuntime implements Runtime {
       child.on('error', () => undefined);
       child.unref();
       this.endOf.set(spec.id, end);
-      return child;
+      const pid = child.pid!;
+      return { pid, born: processFacts(pid)?.born ?? '' };
     } finally {
       await log.close();
     }
@@ -156,17 +163,23 @@ export class ProcessRuntime implements Runtime {
   /** The record with its process: from the file that the process wrote itself, or by its environment, when the supervisor died in between. */
   private async resolved(record: ProcessRecord): Promise<ProcessRecord> {
     if (record.process !== null) return record;
-    const written = await this.records.pidWritten(record.id);
+    const process = await this.found(record.id);
+    if (process === null) return record;
+    const complete = { ...record, process };
+    await this.records.write(complete);
+    return complete;
+  }
+
+  private async found(id: string): Promise<ProcessIdentity | null> {
+    const written = await this.records.pidWritten(id);
     const candidates = written === null ? [] : [written];
-    for (const pid of [...candidates, ...pidsByEnvironment(record.id).slice(0, 1)]) {
+    for (const pid of [...candidates, ...pidsByEnvironment(id).slice(0, 1)]) {
       const facts = processFacts(pid);
       const instance = environmentValue(pid, 'INSTANCE_ID');
-      if (facts === null || facts.group !== pid || (instance !== null && instance !== record.id)) continue;
-      const complete = { ...record, process: { pid, born: facts.born } };
-      await this.records.write(complete);
-      return complete;
+      if (facts === null || facts.group !== pid || (instance !== null && instance !== id)) continue;
+      return { pid, born: facts.born };
     }
-    return record;
+    return null;
   }
 
   /** Of an instance that this process started, whatever is in the group is ours: the kernel gives no process id anew while it names a group. */
@@ -178,7 +191,13 @@ export class ProcessRuntime implements Runtime {
     await this.endAll(record, { graceMs: 0 });
   }
 
-  private async endAll(record: ProcessRecord, { graceMs, hasten }: StopOptions): Promise<void> {
+  private async endAll(known: ProcessRecord, { graceMs, hasten }: StopOptions): Promise<void> {
+    let record = known;
+    if (record.process === null) {
+      // It may be just about to become a process, by the hand of the one that it inherits from: see launch-through.ts.
+      await this.records.removeRecord(record.id);
+      record = await this.resolved(record);
+    }
     let isForced = graceMs === 0;
     let deadlineMs = performance.now() + (isForced ? KILL_DEADLINE_MS : graceMs);
     const asked = new Set<number>();
@@ -202,6 +221,7 @@ export class ProcessRuntime implements Runtime {
     }
     this.known.delete(record.id);
     this.endOf.delete(record.id);
+    if (record.successorFile !== undefined) await rm(record.successorFile, { force: true });
     await this.records.remove(record.id);
   }
 }
@@ -260,6 +280,7 @@ const recordOf = (id: string): ProcessRecord => ({
   process: null,
 });
 
-function toInstanceRecord({ process: running, version: _version, ...record }: ProcessRecord): InstanceRecord {
+function toInstanceRecord(written: ProcessRecord): InstanceRecord {
+  const { process: running, version: _version, successorFile: _file, ...record } = written;
   return { ...record, handle: running === null ? '' : String(running.pid) };
 }

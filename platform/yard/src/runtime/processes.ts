@@ -49,6 +49,17 @@ export function environmentValue(pid: number, name: string): string | null {
   }
 }
 
+/** Whether a process has a handler for a signal, whose default may be its end; null where that cannot be asked (no Linux). */
+export function catchesSignal(pid: number, signal: number): boolean | null {
+  if (!isLinux) return null;
+  try {
+    const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return caught === undefined ? null : ((BigInt(`0x${caught}`) >> BigInt(signal - 1)) & 1n) === 1n;
+  } catch {
+    return null;
+  }
+}
+
 /** The command line, at most `lengthMax` characters of it. */
 export function commandOf(pid: number, lengthMax = 120): string | null {
   try {

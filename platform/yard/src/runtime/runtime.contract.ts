@@ -6,14 +6,14 @@ import { describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from './ports.ts';
 import { StartFault } from './runtime.ts';
-import type { InstanceSpec, Runtime } from './runtime.ts';
+import type { InstanceRecord, InstanceSpec, Runtime } from './runtime.ts';
 
 /** What an adapter gives to the suite. */
 export interface RuntimeUnderTest {
   readonly runtime: Runtime;
   /** Another one over the same state, as a supervisor that was killed and started again has it. */
   readonly again: () => Runtime;
-  /** A spec that runs this JavaScript on Node.js with `PORT` given. */
+  /** A spec that runs this JavaScript on Node.js with `PORT` and `SUCCESSOR_FILE` given. */
   readonly spec: (script: string, ports: Readonly<Record<string, number>>) => InstanceSpec;
   readonly cleanUp: () => Promise<void>;
 }
@@ -27,6 +27,20 @@ const SLOW_GRANDCHILD = `require('node:child_process').spawn(process.execPath, [
 const NAMELESS = `require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(ANSWER)}], { stdio: 'inherit', env: { PORT: process.env.PORT } });`;
 /** Leaves the process group of its parent, as daemons do. */
 const RUNAWAY = `require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(ANSWER)}], { detached: true, stdio: 'ignore' }).unref();`;
+/** Answers, and on SIGUSR2 starts its successor with the socket it listens on, `delayMs` after it has read what to start, and said so. */
+export const holder = (delayMs = 0): string => `const fs = require('node:fs');
+  const server = ${ANSWER.slice(0, -1)};
+  process.on('SIGUSR2', () => {
+    const { argv, cwd, env, logFile } = JSON.parse(fs.readFileSync(process.env.SUCCESSOR_FILE, 'utf8'));
+    fs.unlinkSync(process.env.SUCCESSOR_FILE);
+    console.log('told');
+    const log = fs.openSync(logFile, 'a');
+    const stdio = ['ignore', log, log, server._handle.fd];
+    const start = () => require('node:child_process').spawn(argv[0], argv.slice(1), { cwd, env, stdio, detached: true }).unref();
+    setTimeout(start, ${delayMs});
+  });`;
+/** Answers on the socket that it was given. */
+export const HEIR = `console.log('ran'); ${ANSWER.replace("listen(+process.env.PORT, '127.0.0.1')", 'listen({ fd: 3 })')}`;
 const NEVER = new AbortController().signal;
 const DEADLINE_MS = 15_000;
 
@@ -165,12 +179,66 @@ export function describeRuntime(name: string, make: () => Promise<RuntimeUnderTe
         assert.deepEqual(await runtime.list(), []);
       }));
 
+    it('starts an instance with the listening socket of a running one, which it outlives', () =>
+      using(async ({ runtime, again, spec }, port) => {
+        const old = await runtime.start(spec(holder(), { http: port }));
+        assert.equal(await textAt(port), old.id);
+        const heir = await runtime.start({ ...spec(HEIR, { http: port }), inheritsFrom: old.id });
+        assert.deepEqual(byId(await again().list()), byId([old, heir]));
+        await untilWritten(heir.logFile);
+        await runtime.stop(old.id, { graceMs: 0 });
+        assert.equal(await textAt(port), heir.id);
+        assert.deepEqual(await again().list(), [heir]);
+        const end = runtime.ended(heir.id, NEVER);
+        await runtime.stop(heir.id, { graceMs: 5_000 });
+        await end;
+        assert.equal(await isListening(port), false);
+      }));
+
+    it('refuses to take sockets from one that is not there, cannot give them, or does not react, and keeps nothing of it', () =>
+      using(async ({ runtime, spec }, port) => {
+        const heir = spec(HEIR, { http: port });
+        await assert.rejects(runtime.start({ ...heir, inheritsFrom: 'nobody' }), isStartFault(/nobody does not run/));
+        const { SUCCESSOR_FILE: _file, ...env } = spec('', {}).env;
+        const plain = await runtime.start({ ...spec(ANSWER, { http: port }), env: { ...env, PORT: String(port) } });
+        await textAt(port);
+        await assert.rejects(runtime.start({ ...heir, inheritsFrom: plain.id }), isStartFault(/does not know how/));
+        assert.deepEqual(await runtime.list(), [plain]);
+        const deaf = await runtime.start(
+          spec(`process.on('SIGUSR2', () => {}); console.log('up'); setInterval(() => {}, 1e9)`, {}),
+        );
+        await untilWritten(deaf.logFile);
+        await assert.rejects(
+          runtime.start({ ...heir, inheritsFrom: deaf.id }),
+          isStartFault(/did not start its successor/),
+        );
+        assert.deepEqual(byId(await runtime.list()), byId([plain, deaf]));
+      }));
+
     it('stops what is not there without a fault', () =>
       using(async ({ runtime }) => {
         await runtime.stop('nobody', { graceMs: 1_000 });
         await runtime.ended('nobody', NEVER);
       }));
   });
+}
+
+const byId = (records: readonly InstanceRecord[]): InstanceRecord[] =>
+  records.toSorted((one, other) => (one.id < other.id ? -1 : 1));
+
+const isStartFault = (sentence: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof StartFault);
+  assert.match(error.message, sentence);
+  return true;
+};
+
+/** Until it has said something. */
+export async function untilWritten(logFile: string): Promise<void> {
+  const deadlineMs = performance.now() + DEADLINE_MS;
+  while ((await readFile(logFile, 'utf8')) === '') {
+    assert.ok(performance.now() < deadlineMs, `nothing is written to ${logFile}`);
+    await pause(20);
+  }
 }
 
 /** The answer of whoever listens, as soon as somebody does. */

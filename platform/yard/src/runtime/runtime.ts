@@ -18,6 +18,12 @@ export interface InstanceSpec {
   readonly logFile: string;
   /** Facts for whoever finds the instance later; never a secret. */
   readonly labels: Readonly<Record<string, string>>;
+  /**
+   * Id of a running instance whose listening sockets this one is given, from descriptor 3 on, in the form of systemd's socket
+   * activation. The running one must have been started with SUCCESSOR_FILE in its environment, and start its successor on SIGUSR2
+   * (the gateway does). The new one outlives it.
+   */
+  readonly inheritsFrom?: string;
 }
 
 /** What a runtime remembers of an instance, across a death of the supervisor. */
@@ -54,7 +60,7 @@ export interface Runtime {
    * Starts one instance and answers as soon as it exists; whether it is well is for its health check to say.
    * A death of the caller at any moment leaves either nothing or an instance that `list` finds.
    *
-   * @throws StartFault when it cannot be started: no such command, no such folder
+   * @throws StartFault when it cannot be started: no such command, no such folder, nobody to inherit from
    */
   start(spec: InstanceSpec): Promise<InstanceRecord>;
 
