@@ -30,7 +30,7 @@ export function reportLines(report: SwapReport, exitCode: number, options: Repor
     ...(options.isWatched ? [] : fitted(`${moves(report.services)}: ${timeline}`, options).map(colours.dim)),
     ...why,
     ...lines,
-    ...requestRows(report),
+    ...requestRows(report, options),
     ...commitRow(report, options),
   ];
 }
@@ -61,10 +61,12 @@ function logLine(text: string, { colours, columns }: ReportOptions): string {
   return colours.dim(cut(`    ${prettyLogLine({ service: '', text, timeMs: null }, colours)}`, columns - 1));
 }
 
-function requestRows({ requests }: SwapReport): string[] {
+function requestRows({ requests }: SwapReport, { columns }: ReportOptions): string[] {
   const rows = Object.entries(requests);
   const width = Math.max(0, ...rows.map(([deployment]) => deployment.length));
-  return rows.map(([deployment, told]) => `  ${deployment.padEnd(width)}  ${requestsText(told)}`);
+  return rows.map(([deployment, told]) =>
+    cut(`  ${deployment.padEnd(width)}  ${requestsText(told)}`, columns === null ? Infinity : columns - 1),
+  );
 }
 
 /** `1200 requests, 3 failed, 4.1 ms each`. */

@@ -42,13 +42,12 @@ export async function watchSwap(invocation: Invocation, watched: Watched): Promi
   try {
     const answer = await askSupervisor(watched.folder, watched.asked, onEvent, { signal: leaving.signal });
     if (answer === null) throw new CommandFailed('no supervisor runs for this yard', { hint: 'yard up starts one' });
-    const isResumed = watched.asked.do === 'resume';
-    if (isResumed && answer.swapped.length === 0) {
+    const isNothing = answer.swapped.every(({ report, goingOn }) => report === null && goingOn === '');
+    if (watched.asked.do === 'resume' && isNothing) {
       view.ended({ exitCode: EXIT.done, report: null, goingOn: 'no interrupted swap is left' });
+      return EXIT.done;
     }
     for (const swapped of answer.swapped) view.ended(swapped);
-    // Whoever resumes wants it decided; each report says how.
-    if (isResumed) return EXIT.done;
     return Math.max(EXIT.done, ...answer.swapped.map(({ exitCode }) => exitCode)) as ExitCode;
   } catch (error) {
     if (error instanceof GoesOn) {
@@ -81,7 +80,8 @@ function interrupted(
 ): void {
   const [service] = services ?? [];
   if (isLive(stage)) {
-    const back = asked.do === 'swap' && asked.swap.kind === 'rollback' ? '' : `, yard rollback takes it back`;
+    const isRollback = asked.do === 'swap' && asked.swap.kind === 'rollback';
+    const back = isRollback || services === null ? '' : `, yard rollback ${services.join(' ')} takes it back`;
     leaving.abort(new GoesOn(`the swap goes on; yard status shows it${back}`));
   } else if (onInterrupt === 'leave' || service === undefined) {
     leaving.abort(new GoesOn('it goes on; yard status shows it'));
