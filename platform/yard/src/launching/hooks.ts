@@ -34,7 +34,9 @@ export class Hooks {
     if (command === undefined) return;
     const { service, deployment } = release;
     const id = `${deployment}.${which}.${randomBytes(6).toString('hex')}`;
-    const given = await this.parts.given(service, { id, deployment, ports: {} });
+    // Nobody listens there for a hook; it is told so that whatever reads the environment of the service can.
+    const http = release.entry.ports[release.side === 'blue' ? 0 : 1];
+    const given = await this.parts.given(service, { id, deployment, ports: { http } });
     const { argv, env } = await releaseCommand({ release, command, given, inherited, defaults: {}, root });
     const spec = {
       id,

@@ -42,7 +42,7 @@ export interface GivenParts {
 async function shared(parts: GivenParts, name: string, identity: InstanceIdentity): Promise<Record<string, string>> {
   return {
     HOST: '127.0.0.1',
-    PORT: String(identity.ports['http']),
+    ...(identity.ports['http'] === undefined ? {} : { PORT: String(identity.ports['http']) }),
     SERVICE_NAME: name,
     DEPLOYMENT_ID: identity.deployment,
     INSTANCE_ID: identity.id,
@@ -61,7 +61,7 @@ export async function givenToGateway(parts: GivenParts, identity: InstanceIdenti
   return {
     ...(await shared(parts, 'gateway', identity)),
     // For itself alone: who answers at the door's port cannot be told while it is handed on.
-    TCP_PORT: String(identity.ports['tcp']),
+    ...(identity.ports['tcp'] === undefined ? {} : { TCP_PORT: String(identity.ports['tcp']) }),
     SUCCESSOR_FILE: join(parts.folder.instances, `${identity.id}.successor`),
     KEYS_DIR: parts.folder.keys,
   };
@@ -74,7 +74,7 @@ export async function givenToService(
 ): Promise<Variables> {
   return {
     ...(await shared(parts, identity.service, identity)),
-    TCP_PORT: String(identity.ports['tcp']),
+    ...(identity.ports['tcp'] === undefined ? {} : { TCP_PORT: String(identity.ports['tcp']) }),
     // By number: "localhost" may mean ::1 first, where the gateway does not listen.
     GATEWAY_JWKS_URL: `${gatewayUrl(parts.yard, gatewayHost(parts.yard))}/.well-known/jwks.json`,
     ...(more.databaseUrl === undefined ? {} : { DATABASE_URL: more.databaseUrl }),

@@ -14,13 +14,15 @@ export interface LockedOut {
 export class HeldLocks {
   private readonly registry: RegistryClient;
   private readonly holder: string;
+  private readonly services: readonly string[];
   private readonly tokensByService = new Map<string, number>();
   private renewing: AbortController | null = null;
 
   /** `holder`: unique to the swap, so that whoever goes on with it after a crash has the locks at once. */
-  constructor(registry: RegistryClient, holder: string) {
+  constructor(registry: RegistryClient, holder: string, services: readonly string[]) {
     this.registry = registry;
     this.holder = holder;
+    this.services = [...services].sort();
   }
 
   get tokens(): Readonly<Record<string, number>> {
@@ -37,8 +39,8 @@ export class HeldLocks {
   }
 
   /** Null when all are held; else who holds one of them, and none is. In the order of names, so that two swaps never wait for each other. */
-  async take(services: readonly string[], signal: AbortSignal): Promise<LockedOut | null> {
-    for (const service of [...services].sort()) {
+  async take(signal: AbortSignal): Promise<LockedOut | null> {
+    for (const service of this.services) {
       const answer = await this.registry.lock(service, { holder: this.holder, ttlMs: LOCK_TTL_MS }, { signal });
       if ('heldBy' in answer) {
         await this.release();
@@ -50,10 +52,10 @@ export class HeldLocks {
     return null;
   }
 
-  /** Gives them back. A registry that is away frees them when they lapse. */
+  /** Gives them back, also what a supervisor before this one took. A registry that is away frees them when they lapse. */
   async release(): Promise<void> {
     this.leave();
-    for (const service of this.tokensByService.keys())
+    for (const service of this.services)
       await this.registry.unlock(service, { holder: this.holder }).catch(() => undefined);
     this.tokensByService.clear();
   }

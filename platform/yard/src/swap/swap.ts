@@ -94,7 +94,7 @@ export class Swap {
     this.recordNow = record;
     this.around = around;
     this.began = around.now() - Math.max(0, around.date().getTime() - Date.parse(record.startedAt));
-    this.locks = new HeldLocks(around.registry, record.id);
+    this.locks = new HeldLocks(around.registry, record.id, Object.keys(record.services));
     const { promise, resolve } = Promise.withResolvers<SwapReport | null>();
     for (const service of this.services) this.plan(service);
     this.over = promise;
@@ -140,8 +140,10 @@ export class Swap {
   /** Walks on from where the journal stands; does not reject. `interrupted`: another supervisor began it. */
   async run(how: 'new' | 'interrupted'): Promise<void> {
     try {
-      if (how === 'interrupted') await this.reach('interrupted');
-      else await this.stand('asked');
+      if (how === 'interrupted') {
+        this.note({ request: { ...this.recordNow.request, holdAt: null } });
+        await this.reach('interrupted');
+      } else await this.stand('asked');
       void this.sampleTraffic();
       while (!isFinal(this.stage)) await this.step();
       await this.end();
@@ -246,12 +248,13 @@ export class Swap {
   committed(epoch: number): void {
     this.committedAtMs = this.around.now();
     this.note({ epoch });
-    this.keepBaselines();
   }
 
   /** Everybody routes by it. */
   acknowledged(): void {
     if (this.committedAtMs === null) return;
+    // What gateways have counted came with their acknowledgements: now it is complete.
+    this.keepBaselines();
     this.note({ commitToAcknowledgedMs: round(this.around.now() - this.committedAtMs) });
   }
 

@@ -45,6 +45,9 @@ async function remember(swap: Swap): Promise<void> {
     for (const { service, from, to } of swap.legs) {
       const standby = swap.record.request.isWithoutRollback ? null : from;
       await state.setLive(service, to, { standby, side: services.get(service)!.main.release?.side ?? null });
+      // What was left by a rollback is not gone back to by the next one.
+      if (swap.record.kind === 'rollback')
+        await state.change(service, { history: state.of(service).history.filter((deployment) => deployment !== from) });
     }
     await declare(swap.left);
   } catch (error) {

@@ -30,7 +30,7 @@ export async function setLive(swap: Swap, wanted: (leg: Leg) => LiveEntry): Prom
 
 async function haveLocks(swap: Swap): Promise<void> {
   if (swap.locks.areHeld) return;
-  const lockedOut = await swap.locks.take(swap.services, swap.left);
+  const lockedOut = await swap.locks.take(swap.left);
   if (lockedOut !== null) throw new SwapFault(`${lockedOut.heldBy} has taken the lock of ${lockedOut.service}`);
 }
 

@@ -10,7 +10,7 @@ export const takeLocks: Step = async (swap) => {
   const signal = AbortSignal.any([swap.withdrawn, AbortSignal.timeout(REGISTRY_TIMEOUT_MS)]);
   let lockedOut;
   try {
-    lockedOut = await patiently(swap, signal, () => swap.locks.take(swap.services, signal));
+    lockedOut = await patiently(swap, signal, () => swap.locks.take(signal));
   } catch (error) {
     swap.withdrawn.throwIfAborted();
     throw signal.aborted ? new SwapFault(`the registry did not answer within ${REGISTRY_TIMEOUT_MS / 1_000} s`) : error;
