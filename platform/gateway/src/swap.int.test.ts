@@ -151,6 +151,22 @@ test('a client that leaves in the middle of its body is not the fault of the ser
   assert.deepEqual([traffic['echo-1']!.requests, traffic['echo-1']!.failed], [1, 0]);
 });
 
+test('what is repeated after the change goes to what is live then', async (t) => {
+  const arrived = Promise.withResolvers<IncomingMessage>();
+  const old = await startUpstream(t, (request) => arrived.resolve(request));
+  const next = await startUpstream(t, (_request, response) => response.end('new'));
+  const told = toldOf([old.port, next.port]);
+  const yard = await startTestYard(t, told('echo-1'));
+  const waiting = fetch(yard.url);
+  const request = await arrived.promise;
+  await yard.registry.tell(told('echo-2'));
+  request.socket.resetAndDestroy();
+  assert.equal(await (await waiting).text(), 'new');
+  const { traffic } = await yard.registry.acknowledgement((one) => one.traffic['echo-2']?.requests === 1);
+  assert.deepEqual([traffic['echo-1']!.requests, traffic['echo-1']!.failed], [1, 1]);
+  assert.equal(traffic['echo-2']!.failed, 0);
+});
+
 test('what fails on a canary and may be repeated is answered by the live one, and counted where it failed', async (t) => {
   const old = await startUpstream(t, (request, response) => {
     request.resume();
