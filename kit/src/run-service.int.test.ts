@@ -14,6 +14,12 @@ import { fileURLToPath } from 'node:url';
 class RegistryPlayed {
   readonly calls: { method: string; url: string; body: unknown }[] = [];
   private readonly waiting = new Map<string, (() => void)[]>();
+  /** What is live of `tea`; null: there is no such service. */
+  live: string | null = null;
+  private get table() {
+    const entry = { declared: true, live: this.live, standby: null, split: null, deployments: {} };
+    return { epoch: 1, revision: 1, services: this.live === null ? {} : { tea: entry } };
+  }
   readonly server: Server = createServer((incoming, response) => {
     const chunks: Buffer[] = [];
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -23,7 +29,7 @@ class RegistryPlayed {
       this.calls.push({ method, url, body: text === '' ? null : JSON.parse(text) });
       if (url.startsWith('/v1/watch')) {
         response.writeHead(200, { 'content-type': 'text/event-stream' });
-        response.write(`event: table\nid: 1\ndata: ${JSON.stringify({ epoch: 1, revision: 1, services: {} })}\n\n`);
+        response.write(`event: table\nid: 1\ndata: ${JSON.stringify(this.table)}\n\n`);
         return;
       }
       if (method === 'DELETE' || url.endsWith('/ack')) response.writeHead(204).end();
@@ -56,6 +62,7 @@ describe('a running service', () => {
       }
     }
     registry.calls.length = 0;
+    registry.live = null;
   });
   after(() => {
     registry.server.closeAllConnections();
@@ -170,6 +177,33 @@ describe('a running service', () => {
     }
     assert.ok(bodies.every((body) => body === 'tea: /next'));
     agent.destroy();
+    assert.deepEqual(await exited, [0, null]);
+  });
+
+  it('on SIGTERM goes on answering for those who have not yet heard, when it is live; when it is not, nobody has to be waited for', async () => {
+    for (const [live, isAwaited] of [
+      ['tea-1', true],
+      ['tea-2', false],
+    ] as const) {
+      registry.live = live;
+      registry.calls.length = 0;
+      const { child, exited, said } = await registered();
+      child.kill('SIGTERM');
+      assert.deepEqual(await exited, [0, null], said());
+      assert.equal(/"movedOnMs":300/.test(said()), isAwaited, said());
+    }
+  });
+
+  it('as a standby answers what is running to its end before it stops', async () => {
+    registry.live = 'tea-2';
+    const { base, child, exited } = await registered();
+    const slow = get(`${base}/slow`);
+    await slow.head;
+    child.kill('SIGTERM');
+    await registry.heard('DELETE');
+    assert.equal((await fetch(`${base}/health/ready`)).status, 503);
+    void fetch(`${base}/finish-slow`).catch(() => {});
+    assert.equal(await slow.body, 'slow and whole');
     assert.deepEqual(await exited, [0, null]);
   });
 

@@ -18,6 +18,7 @@ import type { Registry } from './metrics.ts';
 import { RegistryClient } from './registry/client.ts';
 import { Finder } from './registry/finder.ts';
 import { KIT_LEASE_MS, Registration } from './registry/registration.ts';
+import { isRoutedTo, otherIsLive } from './registry/standing.ts';
 import { TableWatch } from './registry/table-watch.ts';
 
 /** What a service gets to build its application from. Close what is opened by `lifecycle.onStop`: last opened, first closed, all after the last answer. */
@@ -32,6 +33,8 @@ export interface ServiceParts {
   readonly registry: RegistryClient;
   readonly table: TableWatch;
   readonly finder: Finder;
+  /** Whether another deployment of this service is live and up: then what only one deployment is to do (consuming events) is not to be done here. */
+  readonly otherIsLive: () => boolean;
   readonly metrics: Registry;
 }
 
@@ -50,15 +53,18 @@ export interface Assembled {
   readonly onDrain?: () => Promise<void> | void;
 }
 
+/** A service that starts waits so long for the registry's table; it can answer without, as long as it needs no other service. */
+const FIRST_TABLE_TIMEOUT_MS = 2_000;
 /** Gateways route by the new table well within this time of the deregistration. */
 const MOVED_ON_MS = 300;
 /** Longest wait for running requests; lifecycle's grace is 9 s. */
 const DRAIN_TIMEOUT_MS = 6_000;
 
 /**
- * Listens at once (answering 503 until the application stands), assembles, becomes ready, registers. Routes are the yard's
- * business: the registration carries none. On SIGTERM or SIGINT: deregisters, goes on answering until no request is running
- * (300 ms at least), then closes in order. A failure to start is logged, and the exit code is 1.
+ * Listens at once (answering 503 until the application stands and the registry's table is there), assembles, becomes ready, registers.
+ * Routes are the yard's business: the registration carries none. On SIGTERM or SIGINT: deregisters, goes on answering until no request is
+ * running, then closes in order; where gateways may still send requests (the deployment is live), no sooner than 300 ms later. A failure
+ * to start is logged, and the exit code is 1.
  */
 export async function runService(
   environment: ServiceEnvironment,
@@ -81,12 +87,12 @@ export async function runService(
     });
     parts.table.start();
     lifecycle.onStop('table watch', () => parts.table.stop());
-    const assembled = await assemble(parts);
+    const [assembled] = await Promise.all([assemble(parts), firstTable(parts)]);
     if (lifecycle.phase !== 'starting') return; // stopped meanwhile
     if (assembled.upgrade !== undefined) server.on('upgrade', assembled.upgrade);
     door.open(assembled);
     const registration = registrationOf(parts, assembled.endpoints ?? {});
-    lifecycle.onStop('requests', () => drain(server, door, registration, assembled));
+    lifecycle.onStop('requests', () => drain({ server, door, registration, assembled, parts }));
     lifecycle.started();
     log.info({ host: environment.HOST, port: environment.PORT }, 'ready');
     await registration.start();
@@ -105,7 +111,10 @@ function partsOf(environment: ServiceEnvironment, who: WhoAnswers, log: Logger, 
     role: 'client',
     token: environment.SERVICE_TOKEN,
     log,
+    onTable: () => finder.tableChanged(),
+    inFlight: () => finder.inFlight(),
   });
+  const finder = new Finder(table, () => table.acknowledge());
   return {
     environment,
     log,
@@ -115,7 +124,8 @@ function partsOf(environment: ServiceEnvironment, who: WhoAnswers, log: Logger, 
     serviceTokens: new ServiceTokenVerifier(keys),
     registry: new RegistryClient({ url: environment.REGISTRY_URL, token: environment.SERVICE_TOKEN }),
     table,
-    finder: new Finder(table),
+    finder,
+    otherIsLive: () => otherIsLive(table.table, who),
     metrics: createMetrics(),
   };
 }
@@ -138,10 +148,27 @@ function registrationOf(parts: ServiceParts, endpoints: NonNullable<Assembled['e
   });
 }
 
-async function drain(server: Server, door: Door, registration: Registration, assembled: Assembled): Promise<void> {
+/** Resolves also when none comes in time: a registry that is away keeps no service from starting. */
+async function firstTable({ table, lifecycle, log }: ServiceParts): Promise<void> {
+  const given = AbortSignal.any([lifecycle.signal, AbortSignal.timeout(FIRST_TABLE_TIMEOUT_MS)]);
+  await table.first(given).catch(() => log.warn('the registry has told of no table yet; starting without'));
+}
+
+interface Draining {
+  readonly server: Server;
+  readonly door: Door;
+  readonly registration: Registration;
+  readonly assembled: Assembled;
+  readonly parts: ServiceParts;
+}
+
+/** A deployment that is not live was left by every gateway before it was told to stop: then nobody has to be waited for but who is here. */
+async function drain({ server, door, registration, assembled, parts }: Draining): Promise<void> {
+  const movedOnMs = isRoutedTo(parts.table.table, parts.who) ? MOVED_ON_MS : 0;
   await registration.stop();
   door.seeOff();
-  await pause(MOVED_ON_MS);
+  parts.log.info({ movedOnMs }, 'draining');
+  await pause(movedOnMs);
   await assembled.onDrain?.();
   await door.emptied(DRAIN_TIMEOUT_MS);
   await closeServer(server, 500);

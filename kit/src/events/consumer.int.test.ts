@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import type { CloudEvent } from '@switchyard/contracts/event';
 import { createLogger } from '../log.ts';
 import { createMetrics } from '../metrics.ts';
 import { openDatabase } from '../postgres/database.ts';
@@ -14,13 +15,46 @@ import type { TestPostgres } from '../postgres/test-server.ts';
 import { EventConsumer } from './consumer.ts';
 import type { EventConsumerOptions } from './consumer.ts';
 import { listDeadLetters } from './dead-letters.ts';
-import type { EventTransport } from './event-transport.ts';
+import type { EventTransport, Subscription } from './event-transport.ts';
 import { forgetEvents } from './forget-events.ts';
 import { eventMigrations } from './migrations.ts';
 import { batches, eventOf, INSERT, teaEvents } from './tea-consumer.ts';
 import type { Tea } from './tea-consumer.ts';
 
 const log = createLogger({ service: 'test', level: process.env['SHOW'] ?? 'silent' });
+
+/** A log to which events are added while it is read. Cursors count them. */
+class Faucet implements EventTransport {
+  private readonly events: CloudEvent[] = [];
+  private added = Promise.withResolvers<void>();
+  private readonly takers = new Map<CloudEvent, () => void>();
+
+  async subscribe({ after: from, onEvents, signal }: Subscription): Promise<void> {
+    const stopped = once(signal, 'abort');
+    for (let index = Number(from); !signal.aborted;) {
+      const event = this.events[index];
+      const added = this.added.promise;
+      if (event === undefined) {
+        await onEvents({ events: [], cursor: String(index) });
+        await Promise.race([added, stopped]);
+      } else {
+        await onEvents({ events: [event], cursor: String(++index) });
+        this.takers.get(event)?.();
+      }
+    }
+  }
+
+  /** Resolves when somebody has taken it. */
+  taken(event: CloudEvent): Promise<void> {
+    const taken = Promise.withResolvers<void>();
+    this.takers.set(event, taken.resolve);
+    this.events.push(event);
+    this.added.resolve();
+    this.added = Promise.withResolvers();
+    return taken.promise;
+  }
+}
+
 describe('an event consumer', () => {
   let postgres: TestPostgres;
   let url: string;
@@ -181,6 +215,60 @@ describe('an event consumer', () => {
     }
     assert.equal(await count('poured'), 1);
   });
+
+  it('leaves events to the live deployment, from either side of a swap and back, each event once', async () => {
+    let live = 'old';
+    const pot = new Faucet();
+    const sides = ['old', 'new'].map(
+      (side) =>
+        new EventConsumer({
+          db,
+          transport: pot,
+          producer: 'tea',
+          contracts: teaEvents,
+          apply: async (tx, event) => void (await tx.query(INSERT, [`${event.subject} by ${side}`, event.sequence])),
+          standsBack: () => live !== side,
+          log,
+        }),
+    );
+    for (const side of sides.toReversed()) side.start();
+    for (const [index, side] of ['old', 'new', 'old'].entries()) {
+      live = side;
+      await sides[side === 'old' ? 0 : 1]!.caughtUp();
+      await pot.taken(eventOf('a', index + 1));
+    }
+    for (const side of sides) await side.stop();
+    const rows = await db.query<{ subject: string; sequence: number }>('SELECT * FROM poured ORDER BY applied');
+    assert.deepEqual(
+      rows.map(({ subject, sequence }) => `${sequence} ${subject}`),
+      ['1 a by old', '2 a by new', '3 a by old'],
+    );
+  });
+
+  for (const [where, stopAt] of [
+    ['between two batches', 20],
+    ['in the middle of one', 15],
+  ] as const)
+    it(`goes on where a process was stopped (SIGSTOP) ${where}; that one finds it done when it comes back`, async () => {
+      const child = spawn(process.execPath, [fileURLToPath(import.meta.resolve('./tea-consumer.js'))], {
+        env: { ...process.env, CONSUME_FROM: url, CONSUME_TOTAL: '60', CONSUME_STOP_AT: String(stopAt) },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const ended = once(child, 'close');
+      try {
+        let said = '';
+        for await (const text of child.stdout.setEncoding('utf8')) if ((said += String(text)).length >= stopAt) break;
+        const all = Array.from({ length: 60 }, (_, n) => eventOf('abc'[n % 3]!, Math.floor(n / 3) + 1));
+        await consume(batches(...Array.from({ length: 6 }, (_, n) => all.slice(n * 10, n * 10 + 10))));
+        assert.equal(await count('poured'), 60);
+        child.kill('SIGCONT');
+        assert.deepEqual(await ended, [0, null]);
+      } finally {
+        child.kill('SIGKILL');
+      }
+      assert.equal(await count('(SELECT DISTINCT subject, sequence FROM poured)'), 60);
+      assert.equal(await count('poured'), 60);
+    });
 
   it('gives up its term when somebody else has moved the cursor, and goes on from there', async () => {
     const moved = Promise.withResolvers<void>();

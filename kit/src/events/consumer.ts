@@ -24,10 +24,18 @@ export interface EventConsumerOptions<C extends EventContracts> {
   readonly metrics?: Registry;
   /** Pauses before an event that failed is tried again; after the last one it is a dead letter. Default 100, 400 and 1600 ms. */
   readonly retryPausesMs?: readonly number[];
+  /**
+   * Whether another is to consume, such as the live deployment where this is not it: two versions beside each other may understand
+   * different events. Asked ten times a second; while it is so, this consumer does not become the active one, or ends its term.
+   */
+  readonly standsBack?: () => boolean;
+  /** An active consumer that its database hears nothing of for so long (a stopped process, a dead connection) is so no longer. Default 6 s. */
+  readonly silenceMaxMs?: number;
 }
 
-/** How often a consumer that is not the active one tries to become it. */
-const STANDBY_POLL_MS = 300;
+/** How often a consumer that is not the active one tries to become it, and each asks whether it is to stand back. */
+const STANDBY_POLL_MS = 100;
+const SILENCE_MAX_MS = 6_000;
 const RESTART_FIRST_MS = 50;
 const RESTART_LAST_MS = 2_000;
 
@@ -91,6 +99,10 @@ export class EventConsumer<C extends EventContracts> {
     let restartMs = RESTART_FIRST_MS;
     while (!this.stopper.signal.aborted) {
       this.hasProgressed = false;
+      if (this.standsBack()) {
+        await pause(STANDBY_POLL_MS, undefined, { signal: this.stopper.signal }).catch(() => {});
+        continue;
+      }
       try {
         await this.lead();
       } catch (error) {
@@ -106,13 +118,21 @@ export class EventConsumer<C extends EventContracts> {
     }
   }
 
-  /** One term as the active consumer: ends when the connection is lost, when the cursor was moved (forgetEvents), or when this is stopped. */
+  /**
+   * One term as the active consumer: ends when the connection is lost, when the cursor was moved (forgetEvents), when another is to
+   * consume, or when this is stopped. The database ends a connection that is silent, and with it the term: so a process that is stopped
+   * or cut off keeps nobody waiting, and finds its lock gone when it comes back.
+   */
   private async lead(): Promise<void> {
-    const { db, log, producer, transport } = this.options;
-    const session = await db.session();
+    const { db, log, producer, transport, silenceMaxMs = SILENCE_MAX_MS } = this.options;
+    const session = await db.session({ idleTimeoutMs: silenceMaxMs });
     const term = new AbortController();
     const signal = AbortSignal.any([session.lost, this.stopper.signal, term.signal]);
     let stopListening = (): Promise<void> => Promise.resolve();
+    const looking = setInterval(() => {
+      if (this.standsBack()) term.abort(new Error('another deployment is to consume'));
+    }, STANDBY_POLL_MS);
+    const beating = setInterval(() => this.beat(session, signal), silenceMaxMs / 3);
     try {
       if (!(await this.elected(session, signal))) return;
       this.metrics.leading(true);
@@ -126,11 +146,25 @@ export class EventConsumer<C extends EventContracts> {
         signal,
         onEvents: (batch) => this.inTurn(() => this.take(session, batch, signal)),
       });
+      if (term.signal.aborted) log.info({ producer }, 'no longer consuming events');
     } finally {
+      clearInterval(looking);
+      clearInterval(beating);
       await stopListening();
       await this.turn.catch(() => {});
       await session.close();
     }
+  }
+
+  private standsBack(): boolean {
+    return this.options.standsBack?.() === true;
+  }
+
+  /** Between batches: within one the connection is busy anyway. */
+  private beat(session: Session, signal: AbortSignal): void {
+    this.inTurn(async () => {
+      if (!signal.aborted) await session.query('SELECT 1');
+    }).catch(() => {}); // the connection is lost, which ends the term
   }
 
   private replay(session: Session, signal: AbortSignal, term: AbortController): void {

@@ -1,4 +1,4 @@
-/** Reads a producer's log over HTTP, by long poll, from whichever of its instances the registry shows. */
+/** Reads a producer's log over HTTP, by long poll, from whichever of its instances the registry shows; a poll ends when its deployment is no longer live. */
 import { Agent, request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -6,11 +6,12 @@ import { eventPage } from '@switchyard/contracts/event';
 import type { EventPage } from '@switchyard/contracts/event';
 import { problem } from '@switchyard/contracts/problem';
 import type { Logger } from '../log.ts';
-import type { Finder } from '../registry/finder.ts';
+import { Moved } from '../registry/finder.ts';
+import type { Claimed, Finder } from '../registry/finder.ts';
 import type { EventTransport, Subscription } from './event-transport.ts';
 
 export interface LogTransportOptions {
-  readonly finder: Pick<Finder, 'find'>;
+  readonly finder: Pick<Finder, 'claim'>;
   /** SERVICE_TOKEN of the reader. */
   readonly token: string;
   readonly log: Logger;
@@ -47,6 +48,7 @@ export class LogTransport implements EventTransport {
           failures = 0;
         } catch (error) {
           if (signal.aborted) return;
+          if (error instanceof Moved) continue;
           if (failures++ % LOGGED_EVERY === 0)
             this.options.log.warn({ err: error, producer, failures }, 'cannot read the log of events; trying again');
           await pause(pauseMs(failures), undefined, { signal }).catch(() => {});
@@ -72,26 +74,38 @@ export class LogTransport implements EventTransport {
     waitMs: number,
     signal: AbortSignal,
   ): Promise<EventPage> {
-    const found = this.options.finder.find(producer);
-    if (found === null) throw new Error(`no instance of ${producer} is to be found`);
+    const claimed = this.options.finder.claim(producer);
+    if (claimed === null) throw new Error(`no instance of ${producer} is to be found`);
+    // ended in the same step as the request is broken off, so that the acknowledgement which follows counts it no more
+    claimed.moved.addEventListener('abort', claimed.end, { once: true });
     const query = new URLSearchParams({
       after,
       limit: String(this.options.batchMax ?? 200),
       waitMs: String(waitMs),
     });
     const deadline = AbortSignal.timeout(waitMs + ANSWER_TIMEOUT_MS);
-    const { status, body } = await answerOf({
-      agent,
-      url: `http://${found.host.includes(':') ? `[${found.host}]` : found.host}:${found.port}/internal/events?${query.toString()}`,
-      token: this.options.token,
-      signal: AbortSignal.any([signal, deadline]),
-    });
-    if (status === 200) return eventPage.parse(JSON.parse(body));
-    const said = problem.safeParse(parsed(body));
-    throw new Error(
-      `${producer} (${found.instanceId}) answered ${status}${said.success ? ` ${said.data.code}: ${said.data.detail ?? said.data.title}` : ''}`,
-    );
+    try {
+      const { status, body } = await answerOf({
+        agent,
+        url: `http://${claimed.host.includes(':') ? `[${claimed.host}]` : claimed.host}:${claimed.port}/internal/events?${query.toString()}`,
+        token: this.options.token,
+        signal: AbortSignal.any([signal, deadline, claimed.moved]),
+      });
+      return pageOf(claimed, status, body, producer);
+    } catch (error) {
+      throw claimed.moved.aborted ? claimed.moved.reason : error;
+    } finally {
+      claimed.end();
+    }
   }
+}
+
+function pageOf(from: Claimed, status: number, body: string, producer: string): EventPage {
+  if (status === 200) return eventPage.parse(JSON.parse(body));
+  const said = problem.safeParse(parsed(body));
+  throw new Error(
+    `${producer} (${from.instanceId}) answered ${status}${said.success ? ` ${said.data.code}: ${said.data.detail ?? said.data.title}` : ''}`,
+  );
 }
 
 /** Doubling, less up to half at random. */

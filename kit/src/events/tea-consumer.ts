@@ -39,22 +39,44 @@ export const batches = (...all: CloudEvent[][]): EventTransport => ({
 
 export const INSERT = 'INSERT INTO poured (subject, sequence) VALUES ($1, $2)';
 
-// Consumes three subjects in batches of ten; a dot on standard output for each event that is applied and not yet committed.
+// Consumes three subjects in batches of ten; a dot on standard output for each event that is applied and not yet committed. It stops
+// itself (SIGSTOP) after so many events as CONSUME_STOP_AT says: after the commit where those are whole batches, else before.
 if (import.meta.main) {
   const log = createLogger({ service: 'tea-consumer', level: 'silent' });
   const db = openDatabase({ url: process.env['CONSUME_FROM']!, log });
   const total = Number(process.env['CONSUME_TOTAL']);
+  const stopAt = Number(process.env['CONSUME_STOP_AT'] ?? -1);
+  let applied = 0;
+  let wasStopped = false;
+  const stopIf = (is: boolean) => {
+    if (!is || applied < stopAt || wasStopped) return;
+    wasStopped = true;
+    process.kill(process.pid, 'SIGSTOP');
+  };
   const all = Array.from({ length: total }, (_, n) => eventOf('abc'[n % 3]!, Math.floor(n / 3) + 1));
+  const tens = batches(...Array.from({ length: total / 10 }, (_, n) => all.slice(n * 10, n * 10 + 10)));
   const consumer = new EventConsumer({
     db,
-    transport: batches(...Array.from({ length: total / 10 }, (_, n) => all.slice(n * 10, n * 10 + 10))),
+    transport: {
+      subscribe: (subscription) =>
+        tens.subscribe({
+          ...subscription,
+          onEvents: async (batch) => {
+            await subscription.onEvents(batch);
+            stopIf(stopAt > 0 && stopAt % 10 === 0);
+          },
+        }),
+    },
     producer: 'tea',
     contracts: teaEvents,
     apply: async (tx, event) => {
       await tx.query(INSERT, [event.subject, event.sequence]);
       process.stdout.write('.');
+      applied += 1;
+      stopIf(stopAt > 0 && stopAt % 10 !== 0);
     },
     log,
+    ...(stopAt < 0 ? {} : { silenceMaxMs: 300 }),
   });
   consumer.start();
   await consumer.caughtUp();

@@ -5,6 +5,7 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { Controller } from '@nestjs/common';
 import { MessagePattern } from '@nestjs/microservices';
+import type { Instance } from '@switchyard/contracts/registry';
 import { createLocalJWKSet } from 'jose';
 import { z } from 'zod';
 import { defineErrors, RefusedRequest, refuse, Unavailable } from '../errors.ts';
@@ -14,7 +15,7 @@ import { createLogger } from '../log.ts';
 import { createMetrics } from '../metrics.ts';
 import { createServiceApplication } from '../nest/create-service-application.ts';
 import { ValidMessage } from '../nest/decorators.ts';
-import type { Found } from '../registry/finder.ts';
+import { TableUnderTest, testInstance } from '../registry/test-table.ts';
 import { currentTrace, enterTrace, runInTrace } from '../trace.ts';
 import { MessageClient, MessageRefused } from './message-client.ts';
 
@@ -61,9 +62,8 @@ async function echo(name: string) {
     },
     tcpPort: 0,
   });
-  const found: Found = { instanceId: name, deployment: name, host: '127.0.0.1', port: endpoints['tcp']!.port };
   return {
-    found,
+    found: instanceAt(name, endpoints['tcp']!.port),
     arrived: arrived.promise,
     release: () => held.forEach((resolve) => resolve()),
     stop: () => lifecycle.stop('test'),
@@ -71,12 +71,10 @@ async function echo(name: string) {
 }
 
 describe('a message client', () => {
-  let live: Found[] = [];
-  let turn = 0;
-  const finder = { find: () => live[turn++ % Math.max(1, live.length)] ?? null, instances: () => live };
+  let yard = new TableUnderTest();
   const ends: (() => Promise<unknown>)[] = [];
   const clientOf = () => {
-    const client = new MessageClient({ finder, log });
+    const client = new MessageClient({ finder: yard.finder, log });
     ends.push(() => client.close());
     return client;
   };
@@ -92,11 +90,13 @@ describe('a message client', () => {
     client.request({ service: 'echo', pattern: 'echo.say', payload: { n }, answer: said, timeoutMs });
   afterEach(async () => {
     for (const end of ends.splice(0).toReversed()) await end();
-    live = [];
+    yard = new TableUnderTest();
   });
+  /** Makes a deployment live that has these instances and the first one's name. */
+  const goLive = (...instances: Instance[]) => yard.set('echo', instances[0]!.id, { [instances[0]!.id]: instances });
 
   it('gives each of many concurrent requests its own answer', async () => {
-    live = [(await serviceNamed('one')).found];
+    goLive((await serviceNamed('one')).found);
     const client = clientOf();
     const answers = await Promise.all(Array.from({ length: 200 }, (_, n) => say(client, n)));
     assert.deepEqual(
@@ -108,7 +108,7 @@ describe('a message client', () => {
   it('follows a swap: new requests go to the new side, the one under way is answered by the old', async () => {
     const [old, next] = [await serviceNamed('old'), await serviceNamed('next')];
     const client = clientOf();
-    live = [old.found];
+    goLive(old.found);
     const slow = client.request({
       service: 'echo',
       pattern: 'echo.hold',
@@ -117,19 +117,39 @@ describe('a message client', () => {
       timeoutMs: 10_000,
     });
     await old.arrived;
-    live = [next.found];
+    goLive(next.found);
     assert.equal((await say(client, 2)).by, 'next');
+    assert.deepEqual(yard.finder.inFlight(), { old: 1 }, 'the swap is told to wait for it');
     const stopped = old.stop();
     old.release();
     assert.equal((await slow).by, 'old');
+    assert.deepEqual(yard.drained, [{}]);
     await stopped;
     assert.equal((await say(client, 3)).by, 'next');
+  });
+
+  it('counts a request as in flight from before it is dialled until it is answered, refused or given up', async () => {
+    const silent = await listening(ends, (socket) => socket.resume());
+    const tired = await serviceNamed('tired');
+    const client = clientOf();
+    goLive(foundAt(silent));
+    const waiting = say(client, 1, 30);
+    assert.deepEqual(yard.finder.inFlight(), { raw: 1 });
+    await assert.rejects(waiting, Unavailable);
+    goLive(tired.found);
+    await assert.rejects(
+      client.request({ service: 'echo', pattern: 'echo.tired', payload: {}, answer: said }),
+      MessageRefused,
+    );
+    await tired.stop();
+    await assert.rejects(say(client, 2), Unavailable);
+    assert.deepEqual(yard.finder.inFlight(), {});
   });
 
   it('passes over an instance that cannot be connected to', async () => {
     const gone = await serviceNamed('gone');
     await gone.stop();
-    live = [gone.found, (await serviceNamed('there')).found];
+    goLive(gone.found, (await serviceNamed('there')).found);
     const client = clientOf();
     for (let n = 0; n < 4; n++) assert.equal((await say(client, n)).by, 'there');
   });
@@ -139,13 +159,13 @@ describe('a message client', () => {
     await assert.rejects(say(client, 1), Unavailable);
     const gone = await serviceNamed('gone');
     await gone.stop();
-    live = [gone.found];
+    goLive(gone.found);
     await assert.rejects(say(client, 1), Unavailable);
   });
 
   it('never waits longer than its deadline, also for a server that accepts and says nothing', async () => {
     const silent = await listening(ends, (socket) => socket.resume());
-    live = [foundAt(silent)];
+    goLive(foundAt(silent));
     const client = clientOf();
     await assert.rejects(say(client, 1, 30), Unavailable);
   });
@@ -158,14 +178,14 @@ describe('a message client', () => {
         socket.destroy();
       }),
     );
-    live = [foundAt(cutting)];
+    goLive(foundAt(cutting));
     const client = clientOf();
     for (let n = 0; n < 2; n++) await assert.rejects(say(client, n), Unavailable);
     assert.equal(sockets, 2);
   });
 
   it('gives a refusal with its code, and says so when nobody takes the message or the answer is another than agreed', async () => {
-    live = [(await serviceNamed('one')).found];
+    goLive((await serviceNamed('one')).found);
     const client = clientOf();
     const ask = (pattern: string, payload = {}) =>
       client.request({ service: 'echo', pattern, payload, answer: said, timeoutMs: 5_000 });
@@ -182,7 +202,7 @@ describe('a message client', () => {
   });
 
   it('carries the trace and the request id along', async () => {
-    live = [(await serviceNamed('one')).found];
+    goLive((await serviceNamed('one')).found);
     const trace = enterTrace(undefined, 'request-7');
     const answer = await runInTrace(trace, () =>
       clientOf().request({
@@ -212,9 +232,5 @@ async function listening(ends: (() => Promise<unknown>)[], take: (socket: Socket
   return server;
 }
 
-const foundAt = (server: Server): Found => ({
-  instanceId: 'raw',
-  deployment: 'raw',
-  host: '127.0.0.1',
-  port: (server.address() as AddressInfo).port,
-});
+const foundAt = (server: Server): Instance => instanceAt('raw', (server.address() as AddressInfo).port);
+const instanceAt = (id: string, port: number): Instance => testInstance(id, { endpoints: { tcp: { port } } });

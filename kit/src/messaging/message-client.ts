@@ -4,7 +4,7 @@ import type { Problem } from '@switchyard/contracts/problem';
 import type { z } from 'zod';
 import { Unavailable } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import type { Finder, Found } from '../registry/finder.ts';
+import type { Claimed, Finder, Found } from '../registry/finder.ts';
 import { MessageConnection, NotConnected } from './message-connection.ts';
 
 export interface MessageRequest<A> {
@@ -32,7 +32,7 @@ export class MessageRefused extends Error {
 }
 
 export interface MessageClientOptions {
-  readonly finder: Pick<Finder, 'find' | 'instances'>;
+  readonly finder: Pick<Finder, 'claim' | 'instances'>;
   readonly log: Logger;
 }
 
@@ -45,7 +45,10 @@ const DRAIN_TIMEOUT_MS = 10_000;
 /** Instances that are tried while none can be connected to. */
 const CONNECT_ATTEMPTS = 3;
 
-/** Any number of requests at once; one connection an instance, dialled with its first request, closed when the instance leaves. */
+/**
+ * Any number of requests at once; one connection an instance, dialled with its first request, closed when the instance leaves. A request
+ * is a claim on its deployment from before it is dialled until it is answered, so that a swap waits for it.
+ */
 export class MessageClient {
   private readonly options: MessageClientOptions;
   private readonly connections = new Map<string, { service: string; connection: MessageConnection }>();
@@ -64,12 +67,11 @@ export class MessageClient {
    *   service refuses; ZodError when the answer is not what it should be
    */
   async request<A>(request: MessageRequest<A>): Promise<A> {
-    const { service, pattern, payload, answer, timeoutMs = TIMEOUT_MS } = request;
+    const { service, pattern, answer, timeoutMs = TIMEOUT_MS } = request;
     const deadline = AbortSignal.timeout(timeoutMs);
     const signal = request.signal === undefined ? deadline : AbortSignal.any([deadline, request.signal]);
     try {
-      const connection = await this.connected(service, signal);
-      return answer.parse(await connection.ask(pattern, payload, signal));
+      return answer.parse(await this.ask(request, signal));
     } catch (error) {
       if (deadline.aborted && error === deadline.reason)
         throw new Unavailable(`${service} did not answer ${pattern} within ${timeoutMs} ms`, { cause: error });
@@ -86,22 +88,34 @@ export class MessageClient {
     await Promise.all(all.map(({ connection }) => connection.drain(DRAIN_TIMEOUT_MS)));
   }
 
-  private async connected(service: string, signal: AbortSignal): Promise<MessageConnection> {
+  private async ask({ service, pattern, payload }: MessageRequest<unknown>, signal: AbortSignal): Promise<unknown> {
     for (let attempt = 1; ; attempt++) {
       if (this.isClosed) throw new Unavailable('the message client is closed');
-      const found = this.options.finder.find(service, ENDPOINT);
-      if (found === null) throw new Unavailable(`no instance of ${service} that takes messages is to be found`);
-      const connection = this.connectionTo(service, found);
+      const claimed = this.options.finder.claim(service, ENDPOINT);
+      if (claimed === null) throw new Unavailable(`no instance of ${service} that takes messages is to be found`);
       try {
-        await connection.connected(signal);
-        return connection;
+        const connection = await this.connected(service, claimed, signal);
+        return await connection.ask(pattern, payload, signal);
       } catch (error) {
-        if (!(error instanceof NotConnected)) throw error;
-        if (this.connections.get(keyOf(found))?.connection === connection) this.connections.delete(keyOf(found));
-        this.options.log.warn({ err: error, service, instance: found.instanceId }, 'cannot connect for messages');
-        if (attempt >= CONNECT_ATTEMPTS) throw error;
+        if (!(error instanceof NotConnected) || attempt >= CONNECT_ATTEMPTS) throw error;
+      } finally {
+        claimed.end();
       }
     }
+  }
+
+  private async connected(service: string, claimed: Claimed, signal: AbortSignal): Promise<MessageConnection> {
+    const connection = this.connectionTo(service, claimed);
+    try {
+      await connection.connected(signal);
+    } catch (error) {
+      if (error instanceof NotConnected) {
+        if (this.connections.get(keyOf(claimed))?.connection === connection) this.connections.delete(keyOf(claimed));
+        this.options.log.warn({ err: error, service, instance: claimed.instanceId }, 'cannot connect for messages');
+      }
+      throw error;
+    }
+    return connection;
   }
 
   private connectionTo(service: string, found: Found): MessageConnection {

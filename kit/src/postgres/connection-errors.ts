@@ -24,8 +24,8 @@ const SYSTEM_CODES = new Set([
   'ETIMEDOUT',
 ]);
 
-/** SQLSTATE 08: connection; 57P01 to 57P03: shutting down, crashed, starting up; 53: out of connections or memory; 25P03: idle too long. */
-const CONNECTION_STATES = /^(?:08...|57P0[1-3]|53...|25P03)$/;
+/** SQLSTATE 08: connection; 57P01 to 57P03: shutting down, crashed, starting up; 53: out of connections or memory; 25P03 and 57P05: idle too long. */
+const CONNECTION_STATES = /^(?:08...|57P0[1-35]|53...|25P03)$/;
 /** pg's own errors carry no code. */
 const CLIENT_MESSAGES =
   /^(?:Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed|timeout expired|Query read timeout|Cannot use a pool after|The server closed|read E|write E)/i;

@@ -7,7 +7,7 @@ import { isConnectionLost, isContention, isStalePlan, named } from './connection
 import { Notifications } from './notifications.ts';
 import type { OnNotify } from './notifications.ts';
 import { openSession } from './session.ts';
-import type { Session } from './session.ts';
+import type { Session, SessionOptions } from './session.ts';
 import { inTransaction, send } from './transaction.ts';
 import type { Queryable, Statement, Transaction } from './transaction.ts';
 
@@ -34,8 +34,8 @@ export interface Database extends Queryable {
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
   /** Calls back with each payload, and with '' whenever some may have been missed. Returns how to stop. */
   listen(channel: string, onNotify: OnNotify): Promise<() => Promise<void>>;
-  /** A connection outside the pool. Statements on it may run for ever where `statementTimeoutMs` is 0. */
-  session(options?: { statementTimeoutMs?: number }): Promise<Session>;
+  /** A connection outside the pool. */
+  session(options?: SessionOptions): Promise<Session>;
   /** Resolves when the database answers; for readiness. */
   check(): Promise<void>;
   /** Waits for what runs, then closes every connection. */
@@ -43,6 +43,8 @@ export interface Database extends Queryable {
 }
 
 const TRANSACTION_ATTEMPTS = 4;
+/** A process that is stopped in the middle of a transaction holds its locks, and back every reader of a log, for so long. */
+const TRANSACTION_IDLE_MAX_MS = 10_000;
 
 /** Connects on first use; never throws. */
 export function openDatabase(options: DatabaseOptions): Database {
@@ -53,7 +55,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     types: columnTypes,
-    idle_in_transaction_session_timeout: 30_000,
+    idle_in_transaction_session_timeout: TRANSACTION_IDLE_MAX_MS,
     ...(options.applicationName === undefined ? {} : { application_name: options.applicationName }),
     // the client gives up a little later than the server, so that a hung server ends the wait too
     ...(timeoutMs === 0 ? {} : { statement_timeout: timeoutMs, query_timeout: timeoutMs + 1_000 }),
@@ -68,7 +70,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     query,
     transaction: (work) => withClient(pool, (client) => inTransaction(client, work)),
     listen: (channel, onNotify) => notifications.listen(channel, onNotify),
-    session: (session) => openSession(config(session?.statementTimeoutMs ?? statementTimeoutMs)),
+    session: (session) =>
+      openSession(config(session?.statementTimeoutMs ?? statementTimeoutMs), session?.idleTimeoutMs),
     check: async () => void (await query('SELECT 1')),
     close: async () => {
       await notifications.close();

@@ -1,6 +1,6 @@
 /** Proves that migrations are applied once, together, in order, and when the database comes late. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -34,8 +34,10 @@ describe('migrating', () => {
     return db;
   };
   const folder = async (files: Record<string, string>): Promise<URL> => {
-    const path = await mkdtemp(join(tmpdir(), 'switchyard-migrations-'));
-    ends.push(() => rm(path, { recursive: true }));
+    const release = await mkdtemp(join(tmpdir(), 'switchyard-migrations-'));
+    ends.push(() => rm(release, { recursive: true }));
+    const path = join(release, 'migrations');
+    await mkdir(path);
     for (const [name, sql] of Object.entries(files)) await writeFile(join(path, name), sql);
     return pathToFileURL(path);
   };
@@ -89,13 +91,37 @@ describe('migrating', () => {
     );
   });
 
-  it('leaves alone what only a newer version knows', async () => {
+  it('leaves alone what only a newer version knows: an older deployment starts on a database that was expanded', async () => {
     const db = await fresh();
     const path = await folder({ '0001-a.sql': 'CREATE TABLE a (x int)', '0002-newer.sql': 'CREATE TABLE b (x int)' });
     await migrate(db, [path], log);
     await rm(new URL(`${path.href}/0002-newer.sql`));
     await migrate(db, [path], log);
     assert.deepEqual(await tables(db), ['a', 'b', 'schema_migration']);
+  });
+
+  it('lets an older and a newer deployment start together, whichever comes first', async () => {
+    const files = { '0001-a.sql': 'CREATE TABLE a (x int); SELECT pg_sleep(0.02)' };
+    const older = await folder(files);
+    const newer = await folder({ ...files, '0002-newer.sql': 'ALTER TABLE a ADD y int' });
+    for (const order of [
+      [older, newer],
+      [newer, older],
+    ]) {
+      const db = await fresh();
+      await Promise.all(order.map((path) => migrate(db, [path], log)));
+      assert.deepEqual(await db.query('SELECT x, y FROM a'), []);
+    }
+  });
+
+  it('waits for nobody when there is nothing to apply', async () => {
+    const db = await fresh();
+    const path = await folder({ '0001-a.sql': 'CREATE TABLE a (x int)' });
+    await migrate(db, [path], log);
+    const migrating = await db.session();
+    await migrating.query(`SELECT pg_advisory_lock(hashtextextended('switchyard migrations', 0))`);
+    await migrate(db, [path], log);
+    await migrating.close();
   });
 
   it('waits for a server that is not there yet, and for a database that is not made yet', async () => {

@@ -23,11 +23,15 @@ interface Migration {
 
 const FILE_NAME = /^\d{4}-[a-z0-9-]+\.sql$/;
 const LOCK = 'switchyard migrations';
+/** Somebody who was stopped while holding the lock holds it no longer than this. */
+const SILENCE_MAX_MS = 10_000;
+const UNDEFINED_TABLE = '42P01';
 const WAIT_LOGGED_EVERY_MS = 3_000;
 
 /**
  * Applies what is missing, directory by directory in the order given, `NNNN-name.sql` by number within each; each file in a
- * transaction of its own. Migrations that only a newer version knows are left alone (expand and contract).
+ * transaction of its own. Migrations that only a newer version knows are left alone (expand and contract): an older deployment starts on
+ * a database that a newer one has expanded.
  *
  * @throws Error when a file was changed after it was applied, or is not named as it must be; DatabaseAway after `waitMs`
  */
@@ -40,6 +44,8 @@ export async function migrate(
   const migrations = (await Promise.all(directories.map(readMigrations))).flat();
   const session = await whenThere(db, log, options);
   try {
+    // who has nothing to apply waits for nobody who has
+    if (missing(migrations, await appliedTo(session)).length === 0) return;
     await session.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [LOCK]);
     await applyMissing(session, migrations, log);
   } finally {
@@ -69,24 +75,35 @@ async function readMigrations(directory: URL): Promise<Migration[]> {
 
 const asFolder = (directory: URL): URL => (directory.href.endsWith('/') ? directory : new URL(`${directory.href}/`));
 
+/** Checksums by name; also of what only a newer version knows. None where nothing was applied yet. */
+async function appliedTo(session: Session): Promise<ReadonlyMap<string, string>> {
+  try {
+    const rows = await session.query<Pick<Migration, 'name' | 'checksum'>>(
+      'SELECT name, checksum FROM schema_migration',
+    );
+    return new Map(rows.map(({ name, checksum }) => [name, checksum]));
+  } catch (error) {
+    if ((error as { code?: string }).code === UNDEFINED_TABLE) return new Map();
+    throw error;
+  }
+}
+
+function missing(migrations: readonly Migration[], applied: ReadonlyMap<string, string>): Migration[] {
+  const changed = migrations.find(({ name, checksum }) => applied.has(name) && applied.get(name) !== checksum);
+  if (changed !== undefined)
+    throw new Error(
+      `${changed.name} was changed after it was applied to this database; take the change back and write a new migration instead`,
+    );
+  return migrations.filter(({ name }) => !applied.has(name));
+}
+
 async function applyMissing(session: Session, migrations: readonly Migration[], log: Logger): Promise<void> {
   await session.query(`CREATE TABLE IF NOT EXISTS schema_migration (
     name text PRIMARY KEY,
     checksum text NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT now()
   )`);
-  const applied = new Map(
-    (await session.query<{ name: string; checksum: string }>('SELECT name, checksum FROM schema_migration')).map(
-      (row) => [row.name, row.checksum],
-    ),
-  );
-  for (const migration of migrations) {
-    const known = applied.get(migration.name);
-    if (known === migration.checksum) continue;
-    if (known !== undefined)
-      throw new Error(
-        `${migration.name} was changed after it was applied to this database; take the change back and write a new migration instead`,
-      );
+  for (const migration of missing(migrations, await appliedTo(session))) {
     const startedAt = performance.now();
     await session
       .transaction(async (tx) => {
@@ -112,7 +129,7 @@ async function whenThere(db: Database, log: Logger, options: MigrateOptions): Pr
   let loggedAt = Number.NEGATIVE_INFINITY;
   for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 2, 1_000)) {
     try {
-      return await db.session({ statementTimeoutMs: 0 });
+      return await db.session({ statementTimeoutMs: 0, idleTimeoutMs: SILENCE_MAX_MS });
     } catch (error) {
       const waitedMs = performance.now() - startedAt;
       const comes = isUnavailable(error) || (error as { code?: string }).code === '3D000';

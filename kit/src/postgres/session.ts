@@ -11,14 +11,26 @@ export interface Session extends Queryable {
   close(): Promise<void>;
 }
 
+export interface SessionOptions {
+  /** Longest run of one statement; 0 for ever. Default: the database's. */
+  readonly statementTimeoutMs?: number;
+  /** The server ends the connection when it has heard nothing for so long, in a transaction or outside. Default: never outside, 10 s inside one. */
+  readonly idleTimeoutMs?: number;
+}
+
 /** @throws DatabaseAway when it cannot be opened; pg's DatabaseError when it is refused (no such database, wrong password) */
-export async function openSession(config: pg.ClientConfig): Promise<Session> {
+export async function openSession(config: pg.ClientConfig, idleTimeoutMs?: number): Promise<Session> {
   const client = new pg.Client(config);
   const lost = new AbortController();
   client.on('error', (error) => lost.abort(named(error)));
   client.on('end', () => lost.abort(new Error('the connection was closed')));
   try {
     await client.connect();
+    if (idleTimeoutMs !== undefined)
+      await client.query(
+        `SELECT set_config('idle_session_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false)`,
+        [String(idleTimeoutMs)],
+      );
   } catch (error) {
     await client.end().catch(() => {});
     throw named(error);

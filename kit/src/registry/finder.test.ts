@@ -1,35 +1,11 @@
 /** Finding instances of the live deployment. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Instance, Table } from '@switchyard/contracts/registry';
 import { Finder } from './finder.ts';
+import { TableUnderTest, testInstance as instance, testTable } from './test-table.ts';
 
-const instance = (id: string, more: Partial<Instance> = {}): Instance => ({
-  id,
-  host: '127.0.0.1',
-  port: 3010,
-  endpoints: {},
-  status: 'UP',
-  weight: 1,
-  zone: '',
-  metadata: {},
-  ...more,
-});
-const tableOf = (live: string | null, deployments: Record<string, Instance[]>): Table => ({
-  epoch: 1,
-  revision: 1,
-  services: {
-    users: {
-      declared: true,
-      live,
-      standby: null,
-      split: null,
-      deployments: Object.fromEntries(
-        Object.entries(deployments).map(([id, instances]) => [id, { version: '', side: null, routes: [], instances }]),
-      ),
-    },
-  },
-});
+const tableOf = (live: string | null, deployments: Parameters<typeof testTable>[2]) =>
+  testTable('users', live, deployments);
 
 test('instances of the live deployment are found in turn', () => {
   const finder = new Finder({
@@ -64,4 +40,65 @@ test('a named endpoint is at its own port, and at the instance’s host unless i
       ['b', '10.0.0.2', 4011],
     ],
   );
+});
+
+/** A yard in which `users-1` is live and `users-2` is its candidate. */
+function beforeTheSwap() {
+  const deployments = { 'users-1': [instance('old')], 'users-2': [instance('new')] };
+  const yard = new TableUnderTest();
+  yard.set('users', 'users-1', deployments);
+  return { yard, finder: yard.finder, commit: () => yard.set('users', 'users-2', deployments) };
+}
+
+test('what is under way is counted by deployment, from the claim on, and once a claim', () => {
+  const { finder } = beforeTheSwap();
+  const claims = [finder.claim('users'), finder.claim('users')];
+  assert.deepEqual(finder.inFlight(), { 'users-1': 2 });
+  claims[0]?.end();
+  claims[0]?.end();
+  assert.deepEqual(finder.inFlight(), { 'users-1': 1 });
+  assert.equal(finder.claim('feeds'), null);
+});
+
+test('when a table is acknowledged, new work is claimed by it, and old work is counted where it runs', () => {
+  const { finder, commit } = beforeTheSwap();
+  const old = finder.claim('users')!;
+  commit();
+  assert.equal(finder.claim('users')?.deployment, 'users-2');
+  assert.deepEqual(finder.inFlight(), { 'users-1': 1, 'users-2': 1 });
+  old.end();
+  assert.deepEqual(finder.inFlight(), { 'users-2': 1 });
+});
+
+test('who works on a deployment that is no longer live is told so, before the table is acknowledged; nobody else is', () => {
+  const { finder, commit } = beforeTheSwap();
+  const old = finder.claim('users')!;
+  commit();
+  const fresh = finder.claim('users')!;
+  assert.equal(old.moved.aborted, true);
+  assert.equal(fresh.moved.aborted, false);
+});
+
+test('the end of the last work on a deployment that is no longer live is told, and of no other', () => {
+  const { yard, finder, commit } = beforeTheSwap();
+  finder.claim('users')!.end();
+  const [one, two] = [finder.claim('users')!, finder.claim('users')!];
+  commit();
+  const fresh = finder.claim('users')!;
+  one.end();
+  assert.deepEqual(yard.drained, []);
+  two.end();
+  two.end();
+  assert.deepEqual(yard.drained, [{ 'users-2': 1 }]);
+  fresh.end();
+  assert.equal(yard.drained.length, 1);
+});
+
+test('work that breaks off where it is told to has ended before the table is acknowledged', () => {
+  const { yard, finder, commit } = beforeTheSwap();
+  const poll = finder.claim('users')!;
+  poll.moved.addEventListener('abort', poll.end, { once: true });
+  commit();
+  assert.deepEqual(finder.inFlight(), {});
+  assert.deepEqual(yard.drained, [], 'the acknowledgement that follows anyway says so');
 });

@@ -41,7 +41,7 @@ import { ReadPost } from './queries/read-post.ts';
 
 export interface FeedsParts extends Pick<
   ServiceParts,
-  'environment' | 'log' | 'lifecycle' | 'identity' | 'serviceTokens' | 'metrics'
+  'environment' | 'log' | 'lifecycle' | 'identity' | 'serviceTokens' | 'metrics' | 'otherIsLive'
 > {
   readonly databaseUrl: string;
   /** Brings Users' events. */
@@ -90,6 +90,7 @@ export async function assembleFeeds(parts: FeedsParts): Promise<AssembledFeeds> 
     producer: 'users',
     contracts: usersEvents,
     apply: applyUsersEvent,
+    standsBack: parts.otherIsLive,
     log,
     metrics,
   });

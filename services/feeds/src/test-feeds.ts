@@ -24,6 +24,7 @@ import type { Database, Transaction } from '@switchyard/kit/postgres/database';
 import { migrate } from '@switchyard/kit/postgres/migrate';
 import { startTestPostgres } from '@switchyard/kit/postgres/test-server';
 import type { TestPostgres } from '@switchyard/kit/postgres/test-server';
+import { TableUnderTest, testInstance } from '@switchyard/kit/registry/test-table';
 import express from 'express';
 import { assembleFeeds } from './assemble-feeds.ts';
 import type { AssembledFeeds } from './assemble-feeds.ts';
@@ -225,12 +226,12 @@ async function startInstance(on: {
   users: TestUsers;
   keys: TestKeys;
   jwksUrl: string;
+  otherIsLive?: () => boolean;
 }): Promise<Instance> {
   const lifecycle = new Lifecycle(log);
   const remote = remoteKeys(on.jwksUrl);
-  const finder = {
-    find: () => ({ instanceId: 'users-test', deployment: 'users-1', host: LOOPBACK, port: on.users.port }),
-  };
+  const yard = new TableUnderTest();
+  yard.set('users', 'users-1', { 'users-1': [testInstance('users-test', { port: on.users.port })] });
   const assembled = await assembleFeeds({
     environment: {
       HOST: LOOPBACK,
@@ -248,8 +249,9 @@ async function startInstance(on: {
     identity: new IdentityVerifier(remote, 'feeds'),
     serviceTokens: new ServiceTokenVerifier(remote),
     metrics: createMetrics(),
+    otherIsLive: on.otherIsLive ?? (() => false),
     databaseUrl: on.databaseUrl,
-    transport: new LogTransport({ finder, token: on.keys.service('feeds'), log }),
+    transport: new LogTransport({ finder: yard.finder, token: on.keys.service('feeds'), log }),
     directory: on.users,
   });
   const server = await listen(assembled.listener, { host: LOOPBACK, port: 0 });

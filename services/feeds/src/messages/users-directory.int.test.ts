@@ -12,6 +12,7 @@ import { RESOLVE_HANDLES, resolveHandles } from '@switchyard/contracts/users';
 import type { Person } from '@switchyard/contracts/users';
 import { uuidv7 } from '@switchyard/kit/ids';
 import { MessageClient } from '@switchyard/kit/messaging/message-client';
+import { TableUnderTest, testInstance } from '@switchyard/kit/registry/test-table';
 import { log } from '../test-feeds.ts';
 import { UsersDirectory } from './users-directory.ts';
 
@@ -31,9 +32,10 @@ describe('the directory of users', () => {
   let port: number;
   const clients: MessageClient[] = [];
   const directoryAt = (port: number | null) => {
-    const found = port === null ? null : { instanceId: `at-${port}`, deployment: 'users-1', host: '127.0.0.1', port };
-    const finder = { find: () => found, instances: () => (found === null ? [] : [found]) } as never;
-    const client = new MessageClient({ finder, log });
+    const yard = new TableUnderTest();
+    const instances = port === null ? [] : [testInstance(`at-${port}`, { endpoints: { tcp: { port } } })];
+    yard.set('users', 'users-1', { 'users-1': instances });
+    const client = new MessageClient({ finder: yard.finder, log });
     clients.push(client);
     return new UsersDirectory(client);
   };
