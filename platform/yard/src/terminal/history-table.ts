@@ -7,7 +7,7 @@ import { moves } from './swap-progress.ts';
 
 type Colours = Surroundings['colours'];
 
-const HEAD = ['WHEN', 'WHAT', 'OUTCOME', 'TOOK', 'REQUESTS', 'FAILED', 'ACKNOWLEDGED'];
+const HEAD = ['WHEN', 'WHAT', 'OUTCOME', 'TOOK', 'REQUESTS', 'FAILED', 'ACK'];
 const OUTCOME = 2;
 
 /** Times are of this machine's zone. `columns`: what there is room for; null: all there is to say. */
@@ -49,9 +49,9 @@ function outcomeColoured(cell: string, colours: Colours): string {
       : colours.yellow(cell);
 }
 
-/** `2026-11-22 06:12:03`. */
+/** `2026-11-22 06:12`. */
 function localTime(time: Date): string {
   const two = (part: number) => String(part).padStart(2, '0');
   const day = [time.getFullYear(), two(time.getMonth() + 1), two(time.getDate())].join('-');
-  return `${day} ${[time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(':')}`;
+  return `${day} ${two(time.getHours())}:${two(time.getMinutes())}`;
 }

@@ -14,25 +14,37 @@ type Colours = Surroundings['colours'];
 
 const BAR_COLUMNS = 24;
 const BAR_MIN_COLUMNS = 6;
+/** What takes less is not worth a number that changes. */
+const SHOWN_FROM_MS = 1_000;
 const BAD_ENDS = new Set<string>(['aborting', 'aborted', 'reverting', 'reverted']);
 
 export class LiveSwapView {
   private readonly output: Output;
   private readonly colours: Colours;
+  private readonly now: () => number;
   private readonly rows: RedrawnRows;
   private readonly watched = new Set<string>();
   private progress: SwapProgress | null = null;
   /** Whatever goes on is not shown any more. */
   private isLeft = false;
 
-  constructor(output: Output, colours: Colours) {
+  private latestMs = 0;
+
+  /** `now`: milliseconds that only go forwards. */
+  constructor(output: Output, colours: Colours, now: () => number) {
     this.output = output;
     this.colours = colours;
+    this.now = now;
     this.rows = new RedrawnRows(output, (spinner, columns) => ({
       rows:
         this.progress === null
           ? []
-          : swapRows(this.progress, { colours, columns, spinner: this.isLeft ? null : spinner }),
+          : swapRows(this.progress, {
+              colours,
+              columns,
+              spinner: this.isLeft ? null : spinner,
+              elapsedMs: this.now() - this.latestMs,
+            }),
       isMoving: this.progress !== null && !this.isLeft && !isFinal(this.progress.latest.stage),
     }));
   }
@@ -42,6 +54,7 @@ export class LiveSwapView {
     // What was shown of another swap stays above.
     if (this.progress !== null && this.progress.id !== event.id) this.rows.close();
     this.progress = progressed(this.progress, event);
+    this.latestMs = this.now();
     this.watched.add(event.id);
     this.rows.redraw();
   }
@@ -79,6 +92,8 @@ interface Drawing {
   /** Null: what is under way is not shown. */
   readonly spinner: string | null;
   readonly columns: number;
+  /** Since the latest event. */
+  readonly elapsedMs: number;
 }
 
 /** Exported for its tests: pure. */
@@ -103,7 +118,7 @@ function workRows(progress: SwapProgress, drawing: Drawing): string[] {
   const { colours, spinner } = drawing;
   if (spinner === null || isFinal(stage)) return [];
   const mark = isHeld === true ? colours.yellow('◼') : colours.cyan(spinner);
-  const rows = [`${mark} ${barAfter(doing(progress.latest), progress, drawing)}`];
+  const rows = [`${mark} ${timeAfter(doing(progress.latest), progress, drawing)}`];
   const names = Object.values(services);
   const after = requestsOf(figures, '');
   const before = requestsOf(figures, 'Before');
@@ -122,10 +137,16 @@ function doing({ detail, stage, figures }: SwapEvent): string {
   return percent === undefined ? WORK[stage] : `${percent} % of the requests`;
 }
 
-/** The words, and how much of the time that is known beforehand has gone, where there is room for it. */
-function barAfter(words: string, { latest, bakeMs }: SwapProgress, { colours, columns }: Drawing): string {
-  const leftMs = latest.figures['bakeLeftMs'];
-  if (leftMs === undefined || bakeMs === null || bakeMs <= 0) return words;
+/** The words, and how long it has taken, or, where that is known beforehand, how much is left. */
+function timeAfter(words: string, { latest, steps, bakeMs }: SwapProgress, drawing: Drawing): string {
+  const { colours, columns, elapsedMs } = drawing;
+  const toldMs = latest.figures['bakeLeftMs'];
+  if (toldMs === undefined || bakeMs === null || bakeMs <= 0) {
+    const sinceMs = latest.sinceMs + elapsedMs - steps.at(-1)!.atMs;
+    return sinceMs < SHOWN_FROM_MS ? words : `${words} ${colours.dim(duration(sinceMs))}`;
+  }
+  // Told once a second: between that, it goes on by itself.
+  const leftMs = Math.max(0, toldMs - elapsedMs);
   const left = `${duration(leftMs)} left`;
   const size = Math.min(BAR_COLUMNS, columns - words.length - left.length - 4);
   if (size < BAR_MIN_COLUMNS) return `${words} ${left}`;

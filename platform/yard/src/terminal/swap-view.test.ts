@@ -79,8 +79,8 @@ const REVERTED: SwapReport = {
 
 const progressOf = (events: readonly SwapEvent[]): SwapProgress =>
   events.reduce<SwapProgress | null>((before, one) => progressed(before, one), null)!;
-const rowsOf = (events: readonly SwapEvent[], columns = 79) =>
-  swapRows(progressOf(events), { colours, spinner: '*', columns });
+const rowsOf = (events: readonly SwapEvent[], { columns = 79, elapsedMs = 0 } = {}) =>
+  swapRows(progressOf(events), { colours, spinner: '*', columns, elapsedMs });
 
 function printed(json: boolean): { readonly invocation: Invocation; readonly out: string[]; readonly err: string[] } {
   const [out, err]: [string[], string[]] = [[], []];
@@ -127,14 +127,22 @@ test('while something is built, the row says what', () => {
   assert.equal(rowsOf(TO_BAKE.slice(0, 3))[0], '  users-6 -> …');
 });
 
+test('time goes on between what is told', () => {
+  const building = TO_BAKE.slice(0, 3);
+  assert.equal(rowsOf(building, { elapsedMs: 900 }).at(-1), '* building: npm run build');
+  assert.equal(rowsOf(building, { elapsedMs: 1_200 }).at(-1), '* building: npm run build 1.2 s');
+  assert.match(rowsOf(TO_BAKE, { elapsedMs: 600 }).at(-2)!, / 14\.4 s left$/);
+  assert.match(rowsOf(TO_BAKE, { elapsedMs: 20_000 }).at(-2)!, / 0 ms left$/);
+});
+
 test('a narrow terminal gets a shorter bar, a very narrow one none', () => {
-  const at = (columns: number) => rowsOf(TO_BAKE, columns).at(-2);
+  const at = (columns: number) => rowsOf(TO_BAKE, { columns }).at(-2);
   assert.equal(at(37), `* watching it ${'━'.repeat(6)}${'─'.repeat(5)} 15.0 s left`);
   assert.equal(at(24), '* watching it 15.0 s left');
 });
 
 test('a canary shows its share, and a swap that fails where it failed', () => {
-  const canary = [...TO_BAKE.slice(0, 8), event('canary', 3_920), event('canary', 5_000, '', { percent: 20 })];
+  const canary = [...TO_BAKE.slice(0, 8), event('canary', 3_920), event('canary', 4_000, '', { percent: 20 })];
   assert.equal(rowsOf(canary).at(-1), '* 20 % of the requests');
   const aborted = [...TO_BAKE.slice(0, 6), event('aborting', 3_160), event('aborted', 3_460)];
   assert.deepEqual(rowsOf(aborted).slice(-2), [

@@ -24,7 +24,9 @@ export interface SwapView {
 
 export function swapView({ stdout, stderr, colours, values }: Invocation): SwapView {
   if (values['json'] === true) return new JsonView(stdout, stderr);
-  return stdout.isTTY === true ? new LiveSwapView(stdout, colours) : new PlainSwapView(stdout, colours);
+  return stdout.isTTY === true
+    ? new LiveSwapView(stdout, colours, () => performance.now())
+    : new PlainSwapView(stdout, colours);
 }
 
 /** One object a line: each event, and at the end one of kind `report` with the exit code. */

@@ -12,6 +12,7 @@ export const historyCommand: Command = {
   name: 'history',
   usage: '[-n COUNT] [--json] [SERVICE]',
   summary: 'past swaps with their figures, the newest last',
+  details: `ACK is the time from the commit until everyone routed by it.`,
   options: {
     count: { type: 'string', short: 'n', placeholder: 'COUNT', help: `how many of the last swaps (${COUNT_DEFAULT})` },
     json: { type: 'boolean', help: 'one report a line' },
