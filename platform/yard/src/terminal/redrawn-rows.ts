@@ -42,7 +42,8 @@ export class RedrawnRows {
   private write(above: readonly string[]): void {
     const columns = Math.max(20, this.output.columns ?? 80) - 1;
     const { rows, isMoving } = this.draw(SPINNER[this.frame % SPINNER.length]!, columns);
-    const erased = this.drawn > 0 ? `\u001B[${this.drawn}A\u001B[0J` : '';
+    // From the first column: the terminal may have shown a ^C since.
+    const erased = this.drawn > 0 ? `\r\u001B[${this.drawn}A\u001B[0J` : '';
     // What has left the screen at its top cannot be drawn again.
     const shown = rows.slice(-Math.max(1, (this.output.rows ?? 200) - 1)).map((row) => cut(row, columns));
     this.output.write(erased + [...above, ...shown].map((line) => `${line}\n`).join(''));

@@ -61,8 +61,10 @@ function logLine(text: string, { colours, columns }: ReportOptions): string {
   return colours.dim(cut(`    ${prettyLogLine({ service: '', text, timeMs: null }, colours)}`, columns - 1));
 }
 
-function requestRows({ requests }: SwapReport, { columns }: ReportOptions): string[] {
+function requestRows({ requests, epoch }: SwapReport, { columns }: ReportOptions): string[] {
   const rows = Object.entries(requests);
+  // Before the commit of a quiet service there is nothing to tell.
+  if (epoch === null && rows.every(([, told]) => told.requests === 0)) return [];
   const width = Math.max(0, ...rows.map(([deployment]) => deployment.length));
   return rows.map(([deployment, told]) =>
     cut(`  ${deployment.padEnd(width)}  ${requestsText(told)}`, columns === null ? Infinity : columns - 1),
