@@ -1,4 +1,5 @@
 /** What a service is run from, and the variables that every part of a yard is given. */
+import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import type { YardFile } from '@switchyard/contracts/yard-file';
 import type { ServiceKeys } from '../keys/service-keys.ts';
@@ -57,13 +58,19 @@ export async function givenToRegistry(parts: GivenParts, identity: InstanceIdent
   return { ...rest, STATE_DIR: registry, KEYS_DIR: keys, OPERATOR_TOKEN_FILE: operatorToken };
 }
 
-export async function givenToGateway(parts: GivenParts, identity: InstanceIdentity): Promise<Variables> {
+/** The gateway knows the operator's token when it sees it, and could not say it. */
+export async function givenToGateway(
+  parts: GivenParts,
+  identity: InstanceIdentity,
+  operatorToken: string,
+): Promise<Variables> {
   return {
     ...(await shared(parts, 'gateway', identity)),
     // For itself alone: who answers at the door's port cannot be told while it is handed on.
     ...(identity.ports['tcp'] === undefined ? {} : { TCP_PORT: String(identity.ports['tcp']) }),
     SUCCESSOR_FILE: join(parts.folder.instances, `${identity.id}.successor`),
     KEYS_DIR: parts.folder.keys,
+    OPERATOR_TOKEN_SHA256: createHash('sha256').update(operatorToken).digest('hex'),
   };
 }
 

@@ -303,7 +303,8 @@ export class Swap {
 
   private async reach(signal: SwapSignal): Promise<void> {
     const stage = nextStage(this.stage, signal);
-    if (stage === 'canary' || stage === 'preview') this.promotedNow = false;
+    // One promotion ends one stage: a preview that is promoted still has its bake.
+    this.promotedNow = false;
     await this.stand(stage);
     if (stage !== this.recordNow.request.holdAt) return;
     this.tell('held here, for a test', {}, true);
@@ -326,7 +327,7 @@ export class Swap {
       }
       this.tell(`its journal cannot be written: ${message}`);
     }
-    this.tell('');
+    this.tell('', stage === 'committed' ? { epoch: this.recordNow.epoch! } : {});
   }
 
   private async end(): Promise<void> {

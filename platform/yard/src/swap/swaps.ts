@@ -20,6 +20,9 @@ export class Swaps {
   private readonly around: SwapSurroundings;
   /** By service. */
   private readonly running = new Map<string, Swap>();
+  /** Those that another supervisor began. */
+  private interrupted: readonly Swap[] = [];
+  private readonly opened = Promise.withResolvers<void>();
   /** Until when (ms since 1970) each service was busy with a swap. */
   private readonly busyUntilMs = new Map<string, number>();
 
@@ -50,18 +53,21 @@ export class Swaps {
 
   /** Finishes or undoes them, in the background. */
   resume(records: readonly SwapRecord[]): void {
-    for (const record of records) this.run(new Swap(record, this.around), 'interrupted');
+    this.interrupted = records.map((record) => new Swap(record, this.around));
+    for (const swap of this.interrupted) this.run(swap, 'interrupted');
+    this.opened.resolve();
   }
 
-  /** Resolves when every swap that was found interrupted has been finished or undone, or has nothing left but its bake. */
+  /** Resolves when every swap that was found interrupted has been finished or undone, or has nothing left but its bake; tells of each. */
   async resumed(gone: AbortSignal): Promise<SwapAnswer[]> {
-    const swaps = [...new Set(this.running.values())];
-    return Promise.all(swaps.map((swap) => this.standing(swap, { waitsForBake: false }, gone)));
+    await this.opened.promise;
+    return Promise.all(this.interrupted.map((swap) => this.standing(swap, { waitsForBake: false }, gone)));
   }
 
   /** Begins a swap, or a rollback; resolves when it is over, or goes on by itself. Rejects with a CommandFailed when it cannot begin. */
   async begin(request: SwapRequest, gone: AbortSignal): Promise<SwapAnswer> {
     const { services, kind } = request;
+    await this.opened.promise;
     for (const service of services) this.around.plan(service);
     if (kind === 'rollback') {
       const baking = this.takeBack(services);
@@ -232,12 +238,11 @@ function goingOn(swap: Swap): string {
 }
 
 function lockedBy(service: string, swap: Swap): CommandFailed {
-  const what = swap.legs.map(({ to }) => to).join(', ');
-  return new CommandFailed(
-    `${swap.id} holds the lock of ${service}: it is ${swap.stage}${what === '' ? '' : ` with ${what}`}, since ${swap.record.startedAt}`,
-    {
-      exitCode: EXIT.locked,
-      hint: `yard promote ${service} ends a preview, a canary or a bake; yard abort ${service} gives the swap up`,
-    },
-  );
+  const made = swap.legs.map(({ to }) => to).join(', ');
+  const what = made === '' ? 'a swap' : `the swap to ${made}`;
+  const how = { preview: ' (a preview)', canary: ' (a canary)', drained: ' (in its bake)' }[swap.stage as string] ?? '';
+  return new CommandFailed(`${what}${how} holds the lock of ${service}, since ${swap.record.startedAt}`, {
+    exitCode: EXIT.locked,
+    hint: `yard promote ${service} ends a preview, a canary or a bake; yard abort ${service} gives the swap up`,
+  });
 }

@@ -3,7 +3,7 @@ import { wrongUsage } from '../../command.ts';
 import type { Command } from '../../command.ts';
 import type { SwapRequest } from '../../swap/swap-request.ts';
 import { isPlatform, namedServices } from './named-services.ts';
-import { SERVICES_AT_ONCE_MAX } from './swap.ts';
+import { SERVICES_AT_ONCE_MAX, typedAtMs } from './swap.ts';
 import { watchSwap } from './watch-swap.ts';
 
 export const rollbackCommand: Command = {
@@ -35,7 +35,7 @@ Several services go back in one epoch, or none does. Ctrl-C and exit codes are t
       isPreview: false,
       isWithoutRollback: false,
       waitsForBake: values['no-wait'] !== true,
-      askedAtMs: performance.timeOrigin,
+      askedAtMs: typedAtMs(invocation.env),
       holdAt: null,
     };
     return watchSwap(invocation, { folder, asked: { do: 'swap', swap }, services, onInterrupt: 'abort' });

@@ -38,11 +38,14 @@ Exit codes: 3 aborted, what is live never changed; 4 changed and taken back; 5 a
   },
   positionals: { min: 1, max: SERVICES_AT_ONCE_MAX },
   run: async (invocation) => {
-    const swap = swapAsked(invocation, performance.timeOrigin);
+    const swap = swapAsked(invocation, typedAtMs(invocation.env));
     const { folder, services } = await namedServices(invocation);
     return watchSwap(invocation, { folder, asked: { do: 'swap', swap }, services, onInterrupt: 'abort' });
   },
 };
+
+/** As the launcher noted it before it started this process; ms since 1970. */
+export const typedAtMs = (env: NodeJS.ProcessEnv): number => Number(env['YARD_TYPED_AT_MS']) || performance.timeOrigin;
 
 /**
  * What was typed, as the supervisor is asked for it. `askedAtMs`: since 1970.

@@ -5,7 +5,7 @@ import { lastLines } from '../../logs/last-lines.ts';
 import { judge } from '../judge.ts';
 import { SwapFault } from '../swap.ts';
 import type { Leg, Step, Swap } from '../swap.ts';
-import { WINDOW_MS } from '../traffic-sums.ts';
+import { meanLatencyMs, WINDOW_MS } from '../traffic-sums.ts';
 import { readWatchers } from './await-acknowledgements.ts';
 
 const LOOK_EVERY_MS = 200;
@@ -39,7 +39,7 @@ export async function watchFor(swap: Swap, leftMs: () => number, before: (leg: L
       for (const leg of swap.legs) await judgeLeg(swap, leg, before(leg));
       if (swap.around.now() - toldMs >= TELL_EVERY_MS) {
         toldMs = swap.around.now();
-        swap.tell('', figuresOf(swap, leftMs()));
+        swap.tell('', figuresOf(swap, leftMs(), before));
       }
       await pause(Math.max(1, Math.min(LOOK_EVERY_MS, leftMs())), undefined, { signal });
     }
@@ -58,12 +58,23 @@ async function judgeLeg(swap: Swap, leg: Leg, before: Traffic | null): Promise<v
   throw new SwapFault(`${leg.to} is worse than ${leg.from ?? 'nothing'}: ${why}`, lines);
 }
 
-function figuresOf(swap: Swap, leftMs: number): Record<string, number> {
-  const all = swap.legs.map(({ to }) => swap.traffic.of(to));
+function figuresOf(swap: Swap, leftMs: number, before: (leg: Leg) => Traffic | null): Record<string, number> {
+  const now = sumOf(swap.legs.map(({ to }) => swap.traffic.of(to)));
+  const then = sumOf(swap.legs.flatMap((leg) => before(leg) ?? []));
   return {
     bakeLeftMs: Math.max(0, Math.round(leftMs)),
-    requests: all.reduce((sum, { requests }) => sum + requests, 0),
-    failed: all.reduce((sum, { failed }) => sum + failed, 0),
-    ...(swap.record.canaryPercent === null ? {} : { percent: swap.record.canaryPercent }),
+    requests: now.requests,
+    failed: now.failed,
+    meanLatencyMs: meanLatencyMs(now),
+    requestsBefore: then.requests,
+    failedBefore: then.failed,
+    meanLatencyMsBefore: meanLatencyMs(then),
+    ...(swap.stage === 'canary' ? { percent: swap.record.canaryPercent! } : {}),
   };
 }
+
+const sumOf = (all: readonly Traffic[]): Traffic => ({
+  requests: all.reduce((sum, { requests }) => sum + requests, 0),
+  failed: all.reduce((sum, { failed }) => sum + failed, 0),
+  latencyMs: all.reduce((sum, { latencyMs }) => sum + latencyMs, 0),
+});
