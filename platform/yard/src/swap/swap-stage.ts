@@ -37,7 +37,7 @@ export type SwapSignal =
   | 'failed'
   /** Somebody asked to give it up, or to take it back. */
   | 'withdrawn'
-  /** A preview is wanted, or a canary (asked in `warm`, and when a preview is promoted). */
+  /** The new deployment has become a preview, or a canary. */
   | 'previewed'
   | 'split'
   /** It was found in the journal by a supervisor that did not begin it. */
@@ -60,9 +60,15 @@ const TRANSITIONS: { readonly [S in SwapStage]: { readonly [G in SwapSignal]: Sw
   spawned: before('healthy'),
   healthy: before('warm'),
   warm: { ...before('committed'), previewed: 'preview', split: 'canary', interrupted: 'uncertain' },
-  preview: { ...before('committed'), split: 'canary', interrupted: 'preview' },
-  canary: { ...before('committed'), interrupted: 'canary' },
-  uncertain: { ...before('committed'), uncommitted: 'aborting', interrupted: 'uncertain' },
+  preview: { ...before('committed'), split: 'canary', interrupted: 'uncertain' },
+  canary: { ...before('committed'), interrupted: 'uncertain' },
+  uncertain: {
+    ...before('committed'),
+    previewed: 'preview',
+    split: 'canary',
+    uncommitted: 'aborting',
+    interrupted: 'uncertain',
+  },
   committed: after('acknowledged', 'committed'),
   acknowledged: after('drained', 'acknowledged'),
   drained: after('baked', 'drained'),

@@ -86,6 +86,7 @@ export class Swap {
   private promotedNow = false;
   private detailNow = '';
   private committedAtMs: number | null = null;
+  private readonly faultsBefore = new Map<string, number>();
   private readonly plans = new Map<string, SwapPlan>();
   private readonly trafficBefore = new Map<string, Traffic>();
   private readonly settle: (report: SwapReport | null) => void;
@@ -211,6 +212,8 @@ export class Swap {
   candidate({ service, to }: Leg): PartKeeper {
     const part = this.around.services.get(service)?.find(to) ?? null;
     if (part === null) throw new SwapFault(`${to} does not run`);
+    // From the first look at it on, also between two steps, nothing of it may end.
+    if (!this.faultsBefore.has(to)) this.faultsBefore.set(to, part.faults.length);
     return part;
   }
 
@@ -221,13 +224,12 @@ export class Swap {
   async whileWell<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const watch = new AbortController();
     const ended = new AbortController();
-    const candidates = this.legs.map((leg) => ({ leg, part: this.candidate(leg), before: this.faultsOf(leg).length }));
     this.changes
-      .until(() => candidates.some(({ leg, before }) => this.faultsOf(leg).length > before), watch.signal)
+      .until(() => this.legs.some((leg) => this.newFault(leg) !== null), watch.signal)
       .then(() => {
-        const dead = candidates.find(({ leg, before }) => this.faultsOf(leg).length > before)!;
-        const { message, lines } = this.faultsOf(dead.leg).at(-1)!;
-        ended.abort(new SwapFault(`${dead.leg.to}: ${message}`, lines));
+        const leg = this.legs.find((found) => this.newFault(found) !== null)!;
+        const { message, lines } = this.newFault(leg)!;
+        ended.abort(new SwapFault(`${leg.to}: ${message}`, lines));
       })
       .catch(() => undefined);
     const signal = AbortSignal.any([ended.signal, this.withdrawn]);
@@ -273,8 +275,9 @@ export class Swap {
     return this.whileWell((signal) => this.changes.until(() => this.promotedNow, signal));
   }
 
-  private faultsOf(leg: Leg): readonly Fault[] {
-    return this.candidate(leg).faults;
+  private newFault(leg: Leg): Fault | null {
+    const { faults } = this.candidate(leg);
+    return faults.length > this.faultsBefore.get(leg.to)! ? faults.at(-1)! : null;
   }
 
   /** Counts from the beginning, so that there is something to compare the new ones with. */

@@ -52,7 +52,7 @@ export const isLeased = ({ leaseExpiresInMs }: Watchers['watchers'][number]): bo
 
 /** In the yard's own state, and what the file says of routes now; the registry has decided already, so that a fault here is only told. */
 async function remember(swap: Swap): Promise<void> {
-  const { state, services, declare } = swap.around;
+  const { state, services } = swap.around;
   try {
     for (const { service, from, to } of swap.legs) {
       const standby = swap.record.request.isWithoutRollback ? null : from;
@@ -61,7 +61,7 @@ async function remember(swap: Swap): Promise<void> {
       if (swap.record.kind === 'rollback')
         await state.change(service, { history: state.of(service).history.filter((deployment) => deployment !== from) });
     }
-    await declare(swap.left);
+    await swap.around.declare(swap.left);
   } catch (error) {
     swap.left.throwIfAborted();
     swap.tell(`could not be remembered: ${(error as Error).message}`);

@@ -15,10 +15,10 @@ const LINES_SHOWN = 15;
 export const bake: Step = async (swap) => {
   const bakeMs = bakeMsOf(swap);
   if (bakeMs === 0 || swap.record.request.isWithoutRollback) return 'done';
-  const { date } = swap.around;
-  const until = swap.record.bakesUntil ?? new Date(date().getTime() + bakeMs).toISOString();
-  swap.note({ bakesUntil: until });
-  const leftMs = () => Math.min(bakeMs, Date.parse(until) - date().getTime());
+  const untilMs = Date.parse(swap.record.bakesUntil!);
+  // A clock that jumps back does not make it longer than it was to be.
+  const endsMs = swap.around.now() + bakeMs;
+  const leftMs = () => Math.min(endsMs - swap.around.now(), untilMs - swap.around.date().getTime());
   await watchFor(swap, leftMs, swap.baselines);
   return 'done';
 };

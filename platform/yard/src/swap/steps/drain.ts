@@ -1,6 +1,7 @@
 /** acknowledged -> drained: nobody has a request on the deployment before any more. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Step, Swap } from '../swap.ts';
+import { bakeMsOf } from './bake.ts';
 import { isLeased, readWatchers } from './await-acknowledgements.ts';
 
 const POLL_MS = 15;
@@ -8,7 +9,8 @@ const POLL_MS = 15;
 export const drain: Step = async (swap) => {
   const before = swap.legs.flatMap(({ from }) => from ?? []);
   const cut = await swap.whileWell((signal) => untilDrained(swap, before, signal));
-  swap.note({ cut });
+  const bakesUntil = new Date(swap.around.date().getTime() + bakeMsOf(swap)).toISOString();
+  swap.note({ cut, bakesUntil });
   if (cut > 0)
     swap.tell(`${cut} requests still run on ${before.join(', ')}; they have until the end of the bake`, {
       inFlight: cut,

@@ -1,18 +1,32 @@
 /** baked -> retired: the deployment before is told to stop, the last; then the new one may remove what only that one needed. */
 import { isLeased, readWatchers } from './await-acknowledgements.ts';
 import { untilDrained } from './drain.ts';
+import { patiently } from './patience.ts';
 import { setLive } from './set-live.ts';
 import type { Leg, Step, Swap } from '../swap.ts';
 
 export const retire: Step = async (swap) => {
-  await setLive(swap, ({ to }) => ({ live: to, standby: null, split: null }));
-  const before = swap.legs.flatMap(({ from }) => from ?? []);
+  const replaced = await letGo(swap);
+  const before = replaced.flatMap(({ from }) => from ?? []);
   const cut = swap.record.cut === 0 ? await leftOn(swap, before) : await untilDrained(swap, before, swap.left);
   swap.note({ cut });
-  await Promise.all(swap.legs.map((leg) => stopBefore(swap, leg)));
-  for (const leg of swap.legs) await contract(swap, leg);
+  await Promise.all(replaced.map((leg) => stopBefore(swap, leg)));
+  for (const leg of replaced) await contract(swap, leg);
   return 'done';
 };
+
+/** Nothing stands by any more. Answers the legs in which that is so: somebody who has taken the lock may have decided otherwise. */
+async function letGo(swap: Swap): Promise<readonly Leg[]> {
+  try {
+    await setLive(swap, ({ to }) => ({ live: to, standby: null, split: null }));
+    return swap.legs;
+  } catch (error) {
+    swap.left.throwIfAborted();
+    swap.note({ reason: (error as Error).message });
+    const decisions = await patiently(swap, swap.left, () => swap.around.registry.readLive({ signal: swap.left }));
+    return swap.legs.filter(({ service, from }) => decisions.services[service]?.live !== from);
+  }
+}
 
 async function leftOn(swap: Swap, deployments: readonly string[]): Promise<number> {
   const watchers = (await readWatchers(swap, swap.left)).filter(isLeased);
@@ -20,9 +34,11 @@ async function leftOn(swap: Swap, deployments: readonly string[]): Promise<numbe
   return isIdle ? 0 : untilDrained(swap, deployments, swap.left);
 }
 
-async function stopBefore(swap: Swap, { service, from }: Leg): Promise<void> {
+async function stopBefore(swap: Swap, { service }: Leg): Promise<void> {
   const { services, state } = swap.around;
-  if (from !== null) await services.get(service)!.retire(from);
+  const keeper = services.get(service)!;
+  // Beside what was live there may be what never became so: a first start that went on failing.
+  await Promise.all([...keeper.beside.keys()].map((deployment) => keeper.retire(deployment)));
   await state.change(service, { standby: null });
 }
 

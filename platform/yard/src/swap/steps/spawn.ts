@@ -12,12 +12,12 @@ export const spawn: Step = async (swap) => {
 };
 
 async function start(swap: Swap, { service, to }: Leg): Promise<void> {
-  const { services, releases, runHook } = swap.around;
+  const { services, releases } = swap.around;
   const release = await releases.find(to);
   if (release === null) throw new SwapFault(`the release of ${to} has gone`);
   if (release.entry.migrate !== undefined && swap.record.kind === 'swap') {
     swap.tell(`migrating: ${release.entry.migrate}`);
-    await runHook(release, 'migrate', swap.withdrawn);
+    await swap.around.runHook(release, 'migrate', swap.withdrawn);
   }
   const keeper = services.get(service)!;
   keeper.startBeside({ ...release, side: idleSide(keeper.main.release) });

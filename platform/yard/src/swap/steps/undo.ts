@@ -1,4 +1,5 @@
 /** aborting -> aborted: as if it had not been begun; what is live has never changed. */
+import type { LiveDecisions } from '@switchyard/contracts/registry';
 import type { Leg, Step, Swap } from '../swap.ts';
 import { untilAcknowledged } from './await-acknowledgements.ts';
 import { untilDrained } from './drain.ts';
@@ -9,25 +10,24 @@ import { setLive } from './set-live.ts';
 const IDLE_GRACE_MS = 2_000;
 
 export const undo: Step = async (swap) => {
-  if (await hasShares(swap)) {
-    const epoch = await setLive(swap, ({ from }) => ({ live: from, standby: null, split: null }));
-    await untilAcknowledged(swap, epoch, swap.left);
-    const cut = await untilDrained(
-      swap,
-      swap.legs.map(({ to }) => to),
-      swap.left,
-    );
-    swap.note({ cut });
-  }
-  await Promise.all(swap.legs.map((leg) => stopSoon(swap, leg)));
+  const isShown = swap.record.timeline.some(({ stage }) => stage === 'warm');
+  const decisions = isShown ? await decisionsOf(swap) : null;
+  const hasShares = ({ service, to }: Leg) => decisions?.services[service]?.split?.[to] !== undefined;
+  if (swap.legs.some(hasShares)) await takeShares(swap);
+  // Whatever went wrong: what is live is not stopped.
+  const isLive = ({ service, to }: Leg) => decisions?.services[service]?.live === to;
+  await Promise.all(swap.legs.filter((leg) => !isLive(leg)).map((leg) => stopSoon(swap, leg)));
   return 'done';
 };
 
-/** Whether the new deployments are a preview or a canary; the registry is asked only if that can be. */
-async function hasShares(swap: Swap): Promise<boolean> {
-  if (!swap.record.timeline.some(({ stage }) => stage === 'warm')) return false;
-  const decisions = await patiently(swap, swap.left, () => swap.around.registry.readLive({ signal: swap.left }));
-  return swap.legs.some(({ service, to }) => decisions.services[service]?.split?.[to] !== undefined);
+const decisionsOf = (swap: Swap): Promise<LiveDecisions> =>
+  patiently(swap, swap.left, () => swap.around.registry.readLive({ signal: swap.left }));
+
+async function takeShares(swap: Swap): Promise<void> {
+  const epoch = await setLive(swap, ({ from }) => ({ live: from, standby: null, split: null }));
+  await untilAcknowledged(swap, epoch, swap.left);
+  const after = swap.legs.map(({ to }) => to);
+  swap.note({ cut: await untilDrained(swap, after, swap.left) });
 }
 
 async function stopSoon(swap: Swap, { service, to }: Leg): Promise<void> {
