@@ -226,7 +226,6 @@ async function startInstance(on: {
   users: TestUsers;
   keys: TestKeys;
   jwksUrl: string;
-  otherIsLive?: () => boolean;
 }): Promise<Instance> {
   const lifecycle = new Lifecycle(log);
   const remote = remoteKeys(on.jwksUrl);
@@ -249,7 +248,7 @@ async function startInstance(on: {
     identity: new IdentityVerifier(remote, 'feeds'),
     serviceTokens: new ServiceTokenVerifier(remote),
     metrics: createMetrics(),
-    otherIsLive: on.otherIsLive ?? (() => false),
+    otherIsLive: () => false,
     databaseUrl: on.databaseUrl,
     transport: new LogTransport({ finder: yard.finder, token: on.keys.service('feeds'), log }),
     directory: on.users,

@@ -8,17 +8,22 @@ import { readWebFiles } from './http/web-files.ts';
 
 const config = readFrontConfig(process.env);
 
+/** As long as a start is delayed by a registry that is away. */
+const TABLE_TIMEOUT_MS = 2_000;
+
 await runService(config, async ({ log, who, table }) => {
   const files = await readWebFiles(fileURLToPath(new URL('web/', import.meta.url)));
   const siblings = new SiblingFiles({ readTable: () => table.table, who, log });
-  log.info({ files: files.size }, 'screens read');
+  await table.first(AbortSignal.timeout(TABLE_TIMEOUT_MS)).catch(() => {}); // without a table there is nobody to ask
+  const fromOthers = await siblings.fetchAhead(files);
+  log.info({ files: files.size, fromOthers }, 'screens read');
   return {
     listener: frontApp({
       files,
       deployment: who.deployment,
       gatewayPublicUrl: config.GATEWAY_PUBLIC_URL,
       log,
-      findElsewhere: (url) => siblings.find(url),
+      elsewhere: siblings,
     }),
   };
 });

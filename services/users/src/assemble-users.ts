@@ -22,9 +22,11 @@ export async function assembleUsers(
   options: { db: Database; now?: () => Date; tcpPort?: number | undefined },
 ): Promise<Assembled & { readonly listener: Express }> {
   const { db } = options;
-  await migrate(db, [eventMigrations, migrations], parts.log, { signal: parts.lifecycle.signal });
   const passwords = new Passwords();
-  await passwords.prepare();
+  await Promise.all([
+    migrate(db, [eventMigrations, migrations], parts.log, { signal: parts.lifecycle.signal }),
+    passwords.prepare(),
+  ]);
   const users: Users = { db, passwords, now: options.now ?? (() => new Date()), random: randomBytes };
   const eventLog = new EventLog(db);
   parts.lifecycle.onStop('event log', () => eventLog.close());

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Post } from '@switchyard/contracts/feeds';
+import { ask } from '@switchyard/kit/http/test-ask';
 import { startTestFeeds } from '../test-feeds.ts';
 import type { TestFeeds, TestPerson } from '../test-feeds.ts';
 
@@ -104,6 +105,32 @@ describe('a feed stream', () => {
     assert.deepEqual(await stream.post(), written);
     stream.close();
     await other.stop();
+  });
+
+  it('goes from one side of a swap to the other without missing a post, whichever side it was written on', async () => {
+    const { ada, ben } = await friends();
+    const next = await feeds.another();
+    const written = new Set<string>();
+    const writes = async (url: string, who: TestPerson) => {
+      const answer = await ask<Post>(url, 'POST', '/api/posts', {
+        body: { text: 'in a swap' },
+        headers: who.headers(),
+      });
+      written.add(answer.body.id);
+    };
+    const reads = async (stream: StreamReader) => {
+      while (written.size > 0) written.delete((await stream.post())!.id);
+    };
+    const before = await (await StreamReader.open(feeds.url, ben)).begun();
+    for (const url of [next.url, feeds.url]) for (const who of [ada, ben]) await writes(url, who);
+    await reads(before);
+    before.close();
+    for (const url of [next.url, feeds.url]) await writes(url, ada);
+    const after = await StreamReader.open(next.url, ben, before.lastEventId);
+    for (const url of [feeds.url, next.url]) for (const who of [ada, ben]) await writes(url, who);
+    await reads(after);
+    after.close();
+    await next.stop();
   });
 
   it('resumes after the last event, and loses nothing', async () => {

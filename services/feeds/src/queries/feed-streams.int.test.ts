@@ -44,7 +44,7 @@ describe('streams', () => {
   const opened = async () => {
     const ada = await feeds.person();
     const clock = new FakeClock();
-    const streams = new FeedStreams(db, clock, log, createMetrics());
+    const streams = new FeedStreams(db, clock, log, createMetrics(), () => 0.5);
     const client = new Client();
     const stream = streams.open(ada.id, undefined, client);
     assert.ok(!isRefusal(stream));
@@ -55,6 +55,11 @@ describe('streams', () => {
     };
     return { ada, clock, streams, client, stream, tell };
   };
+
+  it('tell their client to come back within a second, each after another time', async () => {
+    const { client } = await opened();
+    assert.match(client.text, /^retry: 450\n\n/);
+  });
 
   it('show that they live every 15 seconds', async () => {
     const { clock, client, stream, streams } = await opened();

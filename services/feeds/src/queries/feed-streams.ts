@@ -52,8 +52,8 @@ const STUCK_MS = 30_000;
 /** Then a stream ends and its client comes back with a new identity: who was signed out meanwhile does not. As long as an access token lives. */
 const LIFE_MS = 600_000;
 const FAILED_PAUSE_MS = 1_000;
-/** What the client is told to wait before it comes back. */
-const RETRY_MS = 1_000;
+/** What the client is told to wait before it comes back: from so long to twice as long, so that those who were sent away together do not come back together. */
+const RETRY_MS = 300;
 
 export class FeedStreams {
   private readonly streams = new Map<string, Set<Stream>>();
@@ -66,8 +66,11 @@ export class FeedStreams {
   private readonly db: Queryable;
   private readonly clock: Clock;
   private readonly log: Logger;
+  /** 0 to 1. */
+  private readonly random: () => number;
 
-  constructor(db: Queryable, clock: Clock, log: Logger, metrics: Registry) {
+  constructor(db: Queryable, clock: Clock, log: Logger, metrics: Registry, random: () => number = Math.random) {
+    this.random = random;
     this.db = db;
     this.clock = clock;
     this.log = log;
@@ -108,7 +111,7 @@ export class FeedStreams {
     };
     this.streams.set(viewerId, own.add(stream));
     this.count += 1;
-    sink.write(`retry: ${RETRY_MS}\n\n`);
+    sink.write(`retry: ${Math.round(RETRY_MS * (1 + this.random()))}\n\n`);
     this.look([stream]);
     return {
       drained: () => {

@@ -11,7 +11,7 @@ import { INSTANCE_HEADER } from '@switchyard/contracts/identity';
 import type { Table } from '@switchyard/contracts/registry';
 import { closeServer, listen, portOf } from '@switchyard/kit/http/server';
 import { createLogger } from '@switchyard/kit/log';
-import { frontApp } from './front-app.ts';
+import { ASKED_BY_SIBLING, frontApp } from './front-app.ts';
 import { SiblingFiles } from './sibling-files.ts';
 import { readWebFiles } from './web-files.ts';
 
@@ -65,12 +65,14 @@ async function serve(
     who: { service: 'front', deployment },
     log,
   });
+  const files = await readWebFiles(directory);
+  await siblings.fetchAhead(files);
   const app = frontApp({
-    files: await readWebFiles(directory),
+    files,
     deployment,
     gatewayPublicUrl: options.gatewayPublicUrl,
     log,
-    findElsewhere: (url) => siblings.find(url),
+    elsewhere: siblings,
   });
   const started = await listen(app, { host: '127.0.0.1', port: 0 });
   opened.push(started);
@@ -257,6 +259,29 @@ test('a page of the deployment before still gets its script, from the deployment
   await closeServer(old, 100);
   assert.equal((await get(portOf(fresh), '/assets/index-OLD.js')).status, 200, 'kept once it was found');
   assert.equal((await get(portOf(fresh), '/assets/index-OTHER.js')).status, 404, 'a sibling that is gone is no error');
+});
+
+test('a page that is open keeps its files after its deployment was stopped, also over the next swap and from other sources', async () => {
+  const deployments: Record<string, number> = {};
+  const table = () => tableWith(deployments);
+  let before: Server | null = null;
+  for (const deployment of ['front-7', 'front-8', 'front-9']) {
+    const files = { 'index.html': deployment, [`assets/index-${deployment}.js`]: `// ${deployment}` };
+    const next = await serve(await build(deployment, files), deployment, { table });
+    if (before !== null) await closeServer(before, 100);
+    for (const id of Object.keys(deployments)) delete deployments[id];
+    deployments[deployment] = portOf(next);
+    before = next;
+  }
+  const last = deployments['front-9']!;
+  for (const deployment of ['front-7', 'front-8', 'front-9'])
+    assert.equal((await get(last, `/assets/index-${deployment}.js`)).body.toString(), `// ${deployment}`);
+});
+
+test('which files there are is told to siblings alone', async () => {
+  const list = await get(port, '/assets/', { [ASKED_BY_SIBLING]: '1' });
+  assert.deepEqual(JSON.parse(list.body.toString()), ['/assets/index-NEW.js']);
+  assert.equal((await get(port, '/assets/')).status, 404);
 });
 
 test('two deployments that both lack a file do not ask each other in circles', async () => {

@@ -19,16 +19,24 @@ export interface FrontParts {
   readonly gatewayPublicUrl: string | undefined;
   readonly log: Logger;
   readonly answered?: (request: AnsweredRequest) => void;
-  /** A content-named file that this build does not have, from another deployment of this service; null when nobody has it. */
-  readonly findElsewhere: (url: string) => Promise<WebFile | null>;
+  readonly elsewhere: Elsewhere;
 }
 
-const ASSET = /^\/assets\/[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+$/;
-/** On a request from another deployment of this service: answer from your own build alone. */
+/** Content-named files that this build does not have. */
+export interface Elsewhere {
+  /** What came from other deployments of this service so far, by URL path. */
+  readonly kept: WebFiles;
+  /** From `kept` or from another deployment; null when nobody has it. */
+  find(url: string): Promise<WebFile | null>;
+}
+
+/** URL path of a content-named file. */
+export const ASSET = /^\/assets\/[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+$/;
+/** On a request from another deployment of this service: ask nobody else. */
 export const ASKED_BY_SIBLING = 'x-switchyard-front-sibling';
 
 export function frontApp(parts: FrontParts): Express {
-  const { files, deployment, log } = parts;
+  const { files, deployment, elsewhere, log } = parts;
   const page = files.get('/index.html')!;
   const app = express();
   app.disable('x-powered-by');
@@ -46,13 +54,17 @@ export function frontApp(parts: FrontParts): Express {
     response.json({ gatewayUrl: gatewayOf(request), deployment });
   });
 
+  app.get('/assets/', (request, response, next) => {
+    if (request.headers[ASKED_BY_SIBLING] === undefined) return next();
+    const own = [...files.keys()].filter((url) => ASSET.test(url));
+    response.setHeader('cache-control', 'no-store');
+    response.json([...own, ...elsewhere.kept.keys()]);
+  });
+
   app.get('/assets/{*name}', async (request: Request, response: Response) => {
-    const own = files.get(request.path);
-    const file =
-      own ??
-      (ASSET.test(request.path) && request.headers[ASKED_BY_SIBLING] === undefined
-        ? await parts.findElsewhere(request.path)
-        : null);
+    const known = files.get(request.path) ?? elsewhere.kept.get(request.path) ?? null;
+    const mayAsk = ASSET.test(request.path) && request.headers[ASKED_BY_SIBLING] === undefined;
+    const file = known === null && mayAsk ? await elsewhere.find(request.path) : known;
     if (file === null) throw nothing(request);
     answerFile(request, response, file);
   });

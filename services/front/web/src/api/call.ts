@@ -1,5 +1,6 @@
 /** One call to the application's interface through the gateway, with a deadline; whatever goes wrong is an ApiError. */
 import type { Problem } from '@switchyard/contracts/problem';
+import { pauseBeforeSecondTry } from '../../../src/domain/second-try.ts';
 
 export type Trouble =
   /** No answer at all: network, DNS, a blocked cross-origin call. */
@@ -61,11 +62,26 @@ export interface CallOptions {
 }
 
 /**
- * The parsed answer; undefined for 204.
+ * The parsed answer; undefined for 204. Reading is tried a second time where the service is away for the moment.
  *
  * @throws ApiError; the caller's own abort passes through as it is
  */
 export async function call<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
+  try {
+    return await callOnce(method, path, options);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    const pauseMs = pauseBeforeSecondTry(
+      { method, status: error.status, retryAfterSeconds: error.retryAfterSeconds },
+      Math.random(),
+    );
+    if (pauseMs === null) throw error;
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    return callOnce(method, path, options);
+  }
+}
+
+async function callOnce<T>(method: string, path: string, options: CallOptions): Promise<T> {
   const deadline = AbortSignal.timeout(TIMEOUT_MS);
   const signal = options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
   let answer: Response;

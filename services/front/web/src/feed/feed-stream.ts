@@ -2,7 +2,7 @@
 import { streamAddress } from '../api/call.ts';
 import type { Post } from '../api/calls.ts';
 
-const PAUSE_FIRST_MS = 1_000;
+const PAUSE_FIRST_MS = 600;
 const PAUSE_MAX_MS = 30_000;
 
 export interface FeedStreamEvents {
@@ -13,7 +13,8 @@ export interface FeedStreamEvents {
 
 /**
  * Opens the stream; the returned function closes it. The browser itself reconnects with Last-Event-ID while the server merely hangs up
- * (a swap); after an answer that is no stream (503, 401) it gives up, and then we begin again, with a resync in place of the id.
+ * (a swap), after as long as the server has told it to wait; after an answer that is no stream (503, 401) it gives up, and then we begin
+ * again, at first within a second, with a resync in place of the id.
  */
 export function openFeedStream(path: string, events: FeedStreamEvents): () => void {
   let source: EventSource | null = null;
@@ -36,7 +37,7 @@ export function openFeedStream(path: string, events: FeedStreamEvents): () => vo
     });
     source.addEventListener('error', () => {
       if (source?.readyState !== EventSource.CLOSED || closed) return;
-      timer = setTimeout(connect, pauseMs * (0.75 + Math.random() / 2));
+      timer = setTimeout(connect, pauseMs * (0.5 + Math.random() / 2));
       pauseMs = Math.min(PAUSE_MAX_MS, pauseMs * 2);
     });
   };
