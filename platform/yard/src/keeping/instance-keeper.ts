@@ -65,6 +65,7 @@ export class InstanceKeeper {
   private running: Promise<void> = Promise.resolve();
   /** Of the release that runs. */
   private graceMs = 0;
+  private isLetGo = false;
 
   constructor(ports: KeeperPorts) {
     this.ports = ports;
@@ -102,6 +103,14 @@ export class InstanceKeeper {
     if (hasten) this.hastener.abort();
     this.stopper.abort(new Error('stopping'));
     await this.running;
+  }
+
+  /** Keeps it no longer; what runs, runs on, and nothing more is told of it here. */
+  letGo(): void {
+    this.isLetGo = true;
+    this.current = null;
+    this.well = null;
+    this.stopper.abort(new Error('let go'));
   }
 
   /** Ends a pause between two attempts. */
@@ -233,7 +242,7 @@ export class InstanceKeeper {
   private move(signal: Signal, detail: string, tookMs: number | null = null): void {
     this.phaseNow = nextPhase(this.phaseNow, signal);
     this.detailNow = detail;
-    this.ports.onPhase(this.phaseNow, detail, tookMs);
+    if (!this.isLetGo) this.ports.onPhase(this.phaseNow, detail, tookMs);
   }
 }
 

@@ -155,6 +155,33 @@ export class PartKeeper {
     return this.restart();
   }
 
+  /** What an instance of a release beside those that run is started from; none that a supervisor would go on with. */
+  async specBeside(
+    release: Release,
+    ports: Readonly<Record<string, number>>,
+    more: Variables = {},
+  ): Promise<InstanceSpec> {
+    const id = instanceId(release, 1);
+    const given = await this.options.given({ id, deployment: release.deployment, ports });
+    const spec = await this.specOf(1, release, { id, given: { ...given, ...more }, ports });
+    return { ...spec, labels: { ...spec.labels, role: 'candidate' } };
+  }
+
+  /** Of a part with one place: goes on with an instance of another release, which is well already. The one before is let go of, and runs on. */
+  exchange(record: InstanceRecord, release: Release): Promise<void> {
+    const exchanging = this.turn.then(async () => {
+      if (this.isClosed) throw new Error(`${this.name} is being stopped`);
+      for (const { keeper } of this.places) keeper.letGo();
+      this.pinned = release;
+      const keeper = new InstanceKeeper(this.portsOf(1));
+      this.places = [{ number: 1, keeper }];
+      keeper.start(record);
+      await this.options.changes.until(() => SETTLED.has(keeper.phase), NEVER);
+    });
+    this.turn = exchanging.catch(() => undefined);
+    return exchanging;
+  }
+
   /** Stops it for good: a restart under way starts nothing more. */
   close(hasten = false): Promise<void> {
     this.isClosed = true;
@@ -194,7 +221,7 @@ export class PartKeeper {
       if (release.entry.migrate !== undefined) tell('prepare', `migrating: ${release.entry.migrate}`);
       await this.options.migrate(release, stopping);
     }
-    const id = `${release.deployment}.${number}.${randomBytes(6).toString('hex')}`;
+    const id = instanceId(release, number);
     const ports = await this.choosePorts(number, release);
     const given = await this.options.given({ id, deployment: release.deployment, ports });
     return { spec: await this.specOf(number, release, { id, given, ports }), check: this.healthPlan(release) };
@@ -282,6 +309,9 @@ export class PartKeeper {
     this.options.tell({ kind: 'fault', part: this.name, message, lines: [...lines], isRepeated });
   }
 }
+
+const instanceId = ({ deployment }: Release, place: number): string =>
+  `${deployment}.${place}.${randomBytes(6).toString('hex')}`;
 
 /** The side of a release, for the registry. */
 export const sideOf = (record: InstanceRecord): Side => (record.labels['side'] === 'green' ? 'green' : 'blue');

@@ -101,6 +101,20 @@ export class ProcessRuntime implements Runtime {
     return records.filter(({ process }) => process !== null && isAlive(process)).map(toInstanceRecord);
   }
 
+  async relabel(id: string, labels: Readonly<Record<string, string>>): Promise<InstanceRecord> {
+    const record = this.known.get(id);
+    if (record === undefined) throw new Error(`${id} does not run`);
+    const changed = { ...record, labels };
+    await this.records.write(changed);
+    this.known.set(id, changed);
+    return toInstanceRecord(changed);
+  }
+
+  async signal(id: string, signal: 'SIGUSR2'): Promise<boolean> {
+    const running = this.known.get(id)?.process ?? null;
+    return running !== null && isAlive(running) && sendSignal(running.pid, signal);
+  }
+
   async ended(id: string, signal: AbortSignal): Promise<InstanceEnd> {
     const record = this.known.get(id);
     if (record === undefined) return UNSEEN;

@@ -215,6 +215,20 @@ export function describeRuntime(name: string, make: () => Promise<RuntimeUnderTe
         assert.deepEqual(byId(await runtime.list()), byId([plain, deaf]));
       }));
 
+    it('changes labels for whoever finds the instance later, and sends signals', () =>
+      using(async ({ runtime, again, spec }, port) => {
+        const told = spec(`process.on('SIGUSR2', () => process.exit(3)); ${ANSWER}`, { http: port });
+        const record = await runtime.start(told);
+        await textAt(port);
+        const changed = await runtime.relabel(record.id, { ...record.labels, role: 'other' });
+        assert.deepEqual(changed, { ...record, labels: { ...record.labels, role: 'other' } });
+        assert.deepEqual(await again().list(), [changed]);
+        assert.equal(await runtime.signal(record.id, 'SIGUSR2'), true);
+        assert.deepEqual(await runtime.ended(record.id, NEVER), { code: 3, signal: null });
+        assert.equal(await runtime.signal(record.id, 'SIGUSR2'), false);
+        await assert.rejects(runtime.relabel(record.id, {}));
+      }));
+
     it('stops what is not there without a fault', () =>
       using(async ({ runtime }) => {
         await runtime.stop('nobody', { graceMs: 1_000 });

@@ -67,6 +67,12 @@ export interface Runtime {
   /** Every instance that runs now, whoever started it; what is left of ended ones is removed on the way. */
   list(): Promise<readonly InstanceRecord[]>;
 
+  /** Changes the labels of an instance; they are on disk when it resolves. Rejects when it does not run. */
+  relabel(id: string, labels: Readonly<Record<string, string>>): Promise<InstanceRecord>;
+
+  /** Sends it a signal that means something to it; false when it does not run. */
+  signal(id: string, signal: 'SIGUSR2'): Promise<boolean>;
+
   /** Resolves when the instance has ended and nothing of it is left; at once when it is not known. Rejects when `signal` aborts. */
   ended(id: string, signal: AbortSignal): Promise<InstanceEnd>;
 

@@ -13,6 +13,8 @@ import type { YardFolder } from '../yard-folder.ts';
 import { openYard } from './open-yard.ts';
 import { readStatus } from '../status/read-status.ts';
 import { Supervisor } from './supervisor.ts';
+import { isPlatformPart } from '../platform-swap/platform-swaps.ts';
+import type { SwapRequest } from '../swap/swap-request.ts';
 import type { SwapAnswer } from '../swap/swaps.ts';
 import type { YardEvent } from '../status/yard-event.ts';
 
@@ -86,6 +88,14 @@ interface Asked {
   readonly gone: AbortSignal;
 }
 
+const swap = (supervisor: Supervisor, request: SwapRequest, gone: AbortSignal): Promise<SwapAnswer> =>
+  request.services.some(isPlatformPart)
+    ? supervisor.platformSwaps.begin(request)
+    : supervisor.swaps.begin(request, gone);
+
+const abort = (supervisor: Supervisor, name: string, gone: AbortSignal): Promise<SwapAnswer> =>
+  isPlatformPart(name) ? supervisor.platformSwaps.abort(name) : supervisor.swaps.abort(name, gone);
+
 async function answerRequest(
   supervisor: Supervisor,
   stop: (hasten: boolean) => Promise<void>,
@@ -119,9 +129,9 @@ async function answerRequest(
         await supervisor.stopOne(request.service);
         break;
       case 'swap':
-        return { answer: 'swapped', ...(await supervisor.swaps.begin(request.swap, gone)) };
+        return { answer: 'swapped', ...(await swap(supervisor, request.swap, gone)) };
       case 'abort':
-        return { answer: 'swapped', ...(await supervisor.swaps.abort(request.service, gone)) };
+        return { answer: 'swapped', ...(await abort(supervisor, request.service, gone)) };
       case 'promote':
         return {
           answer: 'swapped',

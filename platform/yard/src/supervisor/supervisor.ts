@@ -21,9 +21,10 @@ import { stopOrder } from './stop-order.ts';
 import { decideTakeover } from './takeover.ts';
 import type { TakeoverPart } from './takeover.ts';
 import type { Told, YardEvent } from '../status/yard-event.ts';
+import { PlatformSwaps } from '../platform-swap/platform-swaps.ts';
 import type { SwapRecord } from '../swap/swap-record.ts';
 import { Swaps } from '../swap/swaps.ts';
-import { swapSurroundings } from './swap-surroundings.ts';
+import { platformSurroundings, swapSurroundings } from './swap-surroundings.ts';
 import { yardParts } from './yard-parts.ts';
 
 const ROTATE_EVERY_MS = 5_000;
@@ -48,6 +49,7 @@ export class Supervisor {
   readonly gateway: PartKeeper;
   readonly services: ReadonlyMap<string, ServiceKeeper>;
   readonly swaps: Swaps;
+  readonly platformSwaps: PlatformSwaps;
   readonly hooks: Hooks;
   /** Null when no service asks for a database. */
   readonly postgres: PostgresKeeper | null;
@@ -98,7 +100,9 @@ export class Supervisor {
           this.addressesOf(service),
         ),
     });
-    this.swaps = new Swaps(swapSurroundings(this, parts.preparation, options));
+    const swapping = swapSurroundings(this, parts.preparation, options);
+    this.swaps = new Swaps(swapping);
+    this.platformSwaps = new PlatformSwaps(platformSurroundings(this, swapping));
   }
 
   /** All of them, in the order of their start. */
@@ -125,7 +129,7 @@ export class Supervisor {
     const unfinished = await this.swaps.open();
     const { adopted, strays } = await this.takeOver(unfinished);
     this.postgres?.start();
-    await Promise.all(strays.map((stray) => this.removeStray(stray)));
+    await Promise.all(strays.map((stray) => this.removeStray(stray, adopted.has(stray.service))));
     for (const part of [this.registry, this.gateway]) {
       const main = adopted.get(part.name)?.main;
       part.start(main?.records, main?.release ?? null);
@@ -169,6 +173,8 @@ export class Supervisor {
     if (event.kind === 'fault') this.open.log.write('error', event.message, { part: event.part, lines: event.lines });
     else if (event.kind === 'phase')
       this.open.log.write('info', event.phase, { part: event.part, detail: event.detail });
+    else if (event.kind === 'swap' && event.detail === '')
+      this.open.log.write('info', `swap ${event.stage}`, { swap: event.id, services: event.services });
     else if (event.kind === 'note') this.open.log.write('warn', event.message, { part: event.part });
     for (const listener of this.listeners) listener(event);
     if (event.kind === 'phase' && event.part === 'postgres' && event.phase === 'ready') this.followPostgres();
@@ -246,7 +252,7 @@ export class Supervisor {
     const parts = this.parts.map((part): TakeoverPart => {
       const isPlatform = part === this.registry || part === this.gateway;
       const live = (isPlatform ? undefined : table?.services[part.name]?.live) ?? state.of(part.name).live;
-      const entry = isPlatform ? entryFingerprint((part as PartKeeper).source.entry) : null;
+      const entry = isPlatform ? entryFingerprint(part.source.entry) : null;
       return { name: part.name, live, swapping: isPlatform ? [] : swapping(part.name), entry };
     });
     const found = new Map<string, Release>();
@@ -264,8 +270,10 @@ export class Supervisor {
     if (release !== null) found.set(deployment, { ...release, side: side ?? release.side });
   }
 
-  private async removeStray(record: InstanceRecord): Promise<void> {
+  private async removeStray(record: InstanceRecord, isReplaced: boolean): Promise<void> {
     this.tell({ kind: 'note', part: record.service, message: `${record.id} was left over; stopping it` });
+    // Another one has its door: it takes its time, and nobody waits for it.
+    if (isReplaced && record.service === this.gateway.name) return void this.platformSwaps.depart(record);
     await this.open.runtime
       .stop(record.id, { graceMs: STRAY_GRACE_MS })
       .catch((error: Error) => this.tell({ kind: 'note', part: record.service, message: error.message }));
@@ -295,6 +303,7 @@ export class Supervisor {
   private idlePart(name: string): PartKeeper | ServiceKeeper {
     const part = this.parts.find((candidate) => candidate.name === name);
     this.swaps.refuseIfBusy(name);
+    this.platformSwaps.refuseIfBusy(name);
     if (part !== undefined) return part;
     const names = this.parts.map((candidate) => candidate.name);
     throw new CommandFailed(`there is no service ${JSON.stringify(name)}`, { hint: `there are ${names.join(', ')}` });
@@ -354,7 +363,7 @@ export class Supervisor {
   private async stopAll(hasten: boolean): Promise<void> {
     this.ending.abort(new Error('the yard is being stopped'));
     this.isHastened = hasten;
-    await this.swaps.leave();
+    await Promise.all([this.swaps.leave(), this.platformSwaps.leave(hasten)]);
     // The door first, so that nobody meets a service that has gone; it answers what it has begun.
     await this.close(this.gateway);
     const needs = Object.fromEntries(Object.entries(this.open.yard.services).map(([name, { needs }]) => [name, needs]));
@@ -371,6 +380,7 @@ export class Supervisor {
 
   private hasten(): void {
     this.isHastened = true;
+    void this.platformSwaps.leave(true);
     for (const part of this.parts) void part.close(true);
     void this.postgres?.stop(true);
   }

@@ -3,7 +3,9 @@ import { RegistryClient } from '@switchyard/kit/registry/client';
 import type { YardFile } from '@switchyard/contracts/yard-file';
 import { CommandFailed } from '../command.ts';
 import type { Preparation } from '../launching/prepare-release.ts';
+import { gatewaySource, registrySource } from '../launching/platform-parts.ts';
 import { registryUrl, serviceSource } from '../launching/service-parts.ts';
+import type { PlatformSurroundings } from '../platform-swap/platform-surroundings.ts';
 import { Journal } from '../state/journal.ts';
 import { SwapHistory } from '../swap/swap-history.ts';
 import { swapRecord } from '../swap/swap-record.ts';
@@ -47,6 +49,31 @@ export function swapSurroundings(
     warn: (message) => supervisor.tell({ kind: 'note', part: 'yard', message }),
     now,
     date,
+  };
+}
+
+/** The same for the gateway and the registry. */
+export function platformSurroundings(supervisor: Supervisor, around: SwapSurroundings): PlatformSurroundings {
+  const { open, registry, gateway } = supervisor;
+  const { folder, runtime } = open;
+  const { preparation, releases, state, changes } = around;
+  return {
+    parts: { registry, gateway },
+    runtime,
+    preparation,
+    releases,
+    state,
+    changes,
+    folder: folder.state,
+    source: (part) => {
+      const file = yardOrFail(folder.file);
+      return part === 'gateway' ? gatewaySource(file, folder) : registrySource(file, folder);
+    },
+    remember: (report) => around.remember(report),
+    tell: (event) => around.tell(event),
+    warn: (message) => around.warn(message),
+    now: () => around.now(),
+    date: () => around.date(),
   };
 }
 

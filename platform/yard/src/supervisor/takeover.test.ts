@@ -60,6 +60,13 @@ it('what a swap has made live goes on from its release when nothing of it runs a
   assert.deepEqual(decide([], { live: 'users-3', swapping }, swapping), ['users-3', [], []]);
 });
 
+it('one that only tries to take a place is never gone on with, not even alone', () => {
+  const candidate = record('users-3.1.b', { role: 'candidate' });
+  const both = ['users-2', 'users-3'];
+  assert.deepEqual(decide(['users-2.1.a', candidate], {}, both), ['users-2', ['users-2.1.a'], ['users-3.1.b']]);
+  assert.deepEqual(decide([candidate], { live: 'users-3' }, both), [undefined, [], ['users-3.1.b']]);
+});
+
 it('without a live one the newest goes on', () => {
   assert.deepEqual(decide(['users-9.1.a', 'users-10.1.b'], {}, ['users-9', 'users-10']), [
     'users-10',

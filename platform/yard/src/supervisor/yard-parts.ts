@@ -55,10 +55,18 @@ export function yardParts(supervisor: Supervisor, { inherited, now, date }: Supe
   const declarations = {
     services: Object.fromEntries(Object.entries(yard.services).map(([name, { routes }]) => [name, { routes }])),
   };
+  /** What the gateway and the registry run from, so that their releases are kept and can be gone back to. */
+  const remember = async ({ service, deployment, side }: Release): Promise<void> => {
+    if (state.of(service).live === deployment) return;
+    await state.setLive(service, deployment, { standby: null, side }).catch(() => undefined);
+  };
   const registry = part(registrySource(yard, folder), {
     given: (identity) => givenToRegistry(givenParts, identity),
     untilMet: () => Promise.resolve(),
-    join: (_part, _release, _instance, leaving) => registrar.declare(declarations, leaving),
+    join: async (_part, release, _instance, leaving) => {
+      await registrar.declare(declarations, leaving);
+      await remember(release);
+    },
     leave: () => Promise.resolve(),
   });
 
@@ -86,9 +94,9 @@ export function yardParts(supervisor: Supervisor, { inherited, now, date }: Supe
 
   const gateway = part(gatewaySource(yard, folder), {
     host: yard.gateway.host,
-    given: (identity) => givenToGateway(givenParts, identity),
+    given: (identity) => givenToGateway(givenParts, identity, open.operatorToken),
     untilMet: (tell, signal) => untilReady([registry], false, tell, signal),
-    join: () => Promise.resolve(),
+    join: (_part, release) => remember(release),
     leave: () => Promise.resolve(),
   });
 

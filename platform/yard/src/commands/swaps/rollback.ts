@@ -1,8 +1,7 @@
 /** `yard rollback`: the deployment before becomes live again. */
-import { wrongUsage } from '../../command.ts';
 import type { Command } from '../../command.ts';
 import type { SwapRequest } from '../../swap/swap-request.ts';
-import { isPlatform, namedServices } from './named-services.ts';
+import { namedServices } from './named-services.ts';
 import { SERVICES_AT_ONCE_MAX, typedAtMs } from './swap.ts';
 import { watchSwap } from './watch-swap.ts';
 
@@ -18,14 +17,7 @@ Several services go back in one epoch, or none does. Ctrl-C and exit codes are t
   },
   positionals: { min: 1, max: SERVICES_AT_ONCE_MAX },
   run: async (invocation) => {
-    const { positionals, values } = invocation;
-    const part = positionals.find(isPlatform);
-    if (part !== undefined) {
-      throw wrongUsage(
-        `the ${part} is not rolled back: it has no deployment before`,
-        `install the version that it had, then yard swap ${part}`,
-      );
-    }
+    const { values } = invocation;
     const { folder, services } = await namedServices(invocation);
     const swap: SwapRequest = {
       services: [...services],

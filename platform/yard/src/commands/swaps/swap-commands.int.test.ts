@@ -326,7 +326,7 @@ test('wrong usage is told with exit code 2 before anything is asked', () =>
         [['rollback', 'postgres'], /no service "postgres"/],
         [['swap', 'users', 'users'], /users is named twice/],
         [['swap', 'users', 'gateway'], /the gateway is swapped alone/],
-        [['rollback', 'gateway'], /the gateway is not rolled back/],
+        [['rollback', 'gateway', 'users'], /the gateway is swapped alone/],
         [['swap', 'users', '--canary', '100'], /from 1 to 99/],
         [['promote', 'users', 'feeds'], /does not know what to do with "feeds"/],
         [['history', '-n', 'x'], /--count is "x"/],

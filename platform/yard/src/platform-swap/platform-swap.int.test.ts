@@ -1,0 +1,149 @@
+/** The gateway and the registry of a real yard are swapped under load, and what is interrupted leaves one of each. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { Agent, get } from 'node:http';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { until, WEB, YardFixture } from '../supervisor/yard-fixture.ts';
+
+const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
+const CLIENTS = 8;
+
+async function using(work: (yard: YardFixture) => Promise<void>): Promise<void> {
+  const web = { files: { 'main.js': WEB('first') }, entry: { run: 'node main.js', health: '/' }, route: '/web' };
+  const yard = await YardFixture.make({ web });
+  try {
+    await yard.done(['up', '-d']);
+    await work(yard);
+  } finally {
+    await yard.cleanUp();
+  }
+}
+
+/** Asks over connections that are kept open, until `work` is done; answers what was not a good answer. */
+async function underLoad(yard: YardFixture, work: () => Promise<void>): Promise<string[]> {
+  const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
+  const over = new AbortController();
+  const wrong: string[] = [];
+  const ask = (): Promise<string> =>
+    new Promise((resolve) => {
+      get({ host: '127.0.0.1', port: yard.gatewayPort, path: '/web', agent }, (answer) => {
+        answer.resume();
+        answer.on('end', () => resolve(String(answer.statusCode)));
+        answer.on('error', (error) => resolve(error.message));
+      }).on('error', (error) => resolve(error.message));
+    });
+  const clients = Array.from({ length: CLIENTS }, async () => {
+    while (!over.signal.aborted) {
+      const said = await ask();
+      if (said !== '200') wrong.push(said);
+      await pause(10);
+    }
+  });
+  try {
+    await work();
+  } finally {
+    over.abort();
+    await Promise.all(clients);
+    agent.destroy();
+  }
+  return wrong;
+}
+
+const instanceOf = async (yard: YardFixture, part: 'gateway' | 'registry') => {
+  const { [part]: state } = await yard.status();
+  return { deployment: state.instances[0]?.deployment, pids: state.instances.map(({ pid }) => pid) };
+};
+
+const supervisorOf = async (yard: YardFixture): Promise<number> =>
+  (JSON.parse(await readFile(join(yard.root, '.yard/supervisor.json'), 'utf8')) as { pid: number }).pid;
+
+const isRunning = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+/** Resolves when the command has said that the swap is held; its end is that of the supervisor. */
+async function swapHeldAt(yard: YardFixture, stage: string): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [MAIN, 'swap', 'gateway', '--hold-at', stage, '--json'], {
+    cwd: yard.root,
+    env: { ...process.env, NODE_TEST_CONTEXT: '' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  for await (const line of createInterface({ input: child.stdout })) if (line.includes('"isHeld":true')) break;
+  return child;
+}
+
+describe('the platform of a yard', { timeout: 300_000 }, () => {
+  it('gets a new gateway, a new registry, and the gateway before, without a failed request', () =>
+    using(async (yard) => {
+      const before = { gateway: await instanceOf(yard, 'gateway'), registry: await instanceOf(yard, 'registry') };
+      const wrong = await underLoad(yard, async () => {
+        await yard.done(['swap', 'gateway']);
+        const next = await instanceOf(yard, 'gateway');
+        assert.notEqual(next.deployment, before.gateway.deployment);
+        assert.notDeepEqual(next.pids, before.gateway.pids);
+        assert.equal(isRunning(before.gateway.pids[0]!), false);
+        await yard.done(['swap', 'registry']);
+        assert.notDeepEqual(await instanceOf(yard, 'registry'), before.registry);
+        await yard.done(['rollback', 'gateway']);
+        assert.equal((await instanceOf(yard, 'gateway')).deployment, before.gateway.deployment);
+      });
+      assert.deepEqual(wrong, []);
+      await yard.done(['down']);
+      assert.deepEqual(yard.processes(), []);
+      assert.deepEqual(await yard.takenPorts(), []);
+    }));
+
+  it('keeps its gateway when the next one cannot take over', () =>
+    using(async (yard) => {
+      const before = await instanceOf(yard, 'gateway');
+      const file = join(yard.root, 'switchyard.yaml');
+      const written = await readFile(file, 'utf8');
+      await writeFile(file, written.replace(`"port": ${yard.gatewayPort}`, '"port": 1'));
+      const moved = await yard.yard(['swap', 'gateway']);
+      assert.equal(moved.code, 3);
+      assert.match(moved.stdout + moved.stderr, /address of gateway has changed/);
+      await writeFile(file, written);
+      await yard.done(['stop', 'registry']);
+      const lonely = await yard.yard(['swap', 'gateway']);
+      assert.equal(lonely.code, 3);
+      assert.match(lonely.stdout + lonely.stderr, /no table from the registry/);
+      assert.deepEqual(await instanceOf(yard, 'gateway'), before);
+      assert.equal((await yard.get('/web')).status, 200);
+    }));
+
+  for (const [stage, who] of [
+    ['healthy', 'the one before'],
+    ['committed', 'the new one'],
+  ] as const) {
+    it(`goes on with ${who} when its supervisor is killed at the stage ${stage}`, () =>
+      using(async (yard) => {
+        const [old] = (await instanceOf(yard, 'gateway')).pids;
+        const running = yard.processes().length;
+        const wrong = await underLoad(yard, async () => {
+          const swapping = await swapHeldAt(yard, stage);
+          const left = once(swapping, 'exit');
+          assert.equal(yard.processes().length, running + 1);
+          process.kill(await supervisorOf(yard), 'SIGKILL');
+          await left;
+          await yard.done(['up', '-d']);
+          const { pids } = await instanceOf(yard, 'gateway');
+          assert.equal(pids.length, 1);
+          assert.equal(pids[0] === old, stage === 'healthy');
+          await until(() => yard.processes().length === running, 'the other one is gone');
+          assert.equal(isRunning(pids[0]!), true);
+        });
+        assert.deepEqual(wrong, []);
+      }));
+  }
+});
