@@ -143,7 +143,8 @@ export class Swap {
     try {
       if (how === 'interrupted') {
         this.note({ request: { ...this.recordNow.request, holdAt: null } });
-        await this.reach('interrupted');
+        // Over, and nothing was left but to remember it: the disk was full, or the supervisor died just then.
+        if (!isFinal(this.stage)) await this.reach('interrupted');
       } else await this.stand('asked');
       void this.sampleTraffic();
       while (!isFinal(this.stage)) await this.step();

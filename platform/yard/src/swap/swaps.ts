@@ -68,7 +68,7 @@ export class Swaps {
   async begin(request: SwapRequest, gone: AbortSignal): Promise<SwapAnswer> {
     const { services, kind } = request;
     await this.opened.promise;
-    for (const service of services) this.around.plan(service);
+    for (const service of services) this.refuseUnplanned(service, kind);
     if (kind === 'rollback') {
       const baking = this.takeBack(services);
       if (baking !== null) {
@@ -116,6 +116,17 @@ export class Swaps {
     const swaps = [...new Set(this.running.values())];
     for (const swap of swaps) swap.leave();
     await Promise.all(swaps.map((swap) => swap.over));
+  }
+
+  /** A fault in switchyard.yaml ends a swap before it begins. What runs can be gone back to all the same: an edit may be half done. */
+  private refuseUnplanned(service: string, kind: SwapRequest['kind']): void {
+    try {
+      this.around.plan(service);
+    } catch (error) {
+      if (kind === 'rollback' && this.around.services.has(service)) return;
+      const { message, hint } = error as CommandFailed;
+      throw new CommandFailed(message, { exitCode: EXIT.aborted, ...(hint === undefined ? {} : { hint }) });
+    }
   }
 
   private run(swap: Swap, how: 'new' | 'interrupted'): void {

@@ -1,16 +1,15 @@
 /** drained -> baked: the deployment before stays hot while the new one is watched, and judged beside it. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Traffic } from '@switchyard/contracts/registry';
-import { lastLines } from '../../logs/last-lines.ts';
 import { judge } from '../judge.ts';
 import { SwapFault } from '../swap.ts';
 import type { Leg, Step, Swap } from '../swap.ts';
 import { meanLatencyMs, WINDOW_MS } from '../traffic-sums.ts';
 import { readWatchers } from './await-acknowledgements.ts';
+import { lastLinesOf } from './check-health.ts';
 
 const LOOK_EVERY_MS = 200;
 const TELL_EVERY_MS = 1_000;
-const LINES_SHOWN = 15;
 
 export const bake: Step = async (swap) => {
   const bakeMs = bakeMsOf(swap);
@@ -53,9 +52,7 @@ async function judgeLeg(swap: Swap, leg: Leg, before: Traffic | null): Promise<v
   const lately = swap.traffic.recent(leg.to, nowMs, WINDOW_MS / 2);
   const why = judge({ limits, before, now, lately, old: leg.from });
   if (why === null) return;
-  const [instance] = swap.candidate(leg).instances();
-  const lines = instance === undefined ? [] : await lastLines(instance.record.logFile, LINES_SHOWN);
-  throw new SwapFault(`${leg.to} is worse than ${leg.from ?? 'nothing'}: ${why}`, lines);
+  throw new SwapFault(`${leg.to} is worse than ${leg.from ?? 'nothing'}: ${why}`, await lastLinesOf(swap, leg));
 }
 
 function figuresOf(swap: Swap, leftMs: number, before: (leg: Leg) => Traffic | null): Record<string, number> {

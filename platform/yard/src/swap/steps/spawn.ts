@@ -1,12 +1,18 @@
 /** built -> spawned: the new deployments run, on the side that is idle, beside what is live. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { SwapFault } from '../swap.ts';
 import type { Leg, Step, Swap } from '../swap.ts';
 import { sideOf } from '../../keeping/part-keeper.ts';
 import type { Release } from '../../releases/release.ts';
 
+const LOOK_EVERY_MS = 20;
+
 export const spawn: Step = async (swap) => {
   for (const leg of swap.legs) await start(swap, leg);
-  await swap.whileWell((signal) => swap.changes.until(() => swap.legs.every((leg) => hasStarted(swap, leg)), signal));
+  // A process that has started is no change of its part, which is told of once it is well: waiting for that would be the next step.
+  await swap.whileWell(async (signal) => {
+    while (!swap.legs.every((leg) => hasStarted(swap, leg))) await pause(LOOK_EVERY_MS, undefined, { signal });
+  });
   swap.tell(swap.legs.map((leg) => whereOf(swap, leg)).join(', '));
   return 'done';
 };

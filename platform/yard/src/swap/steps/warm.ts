@@ -2,6 +2,7 @@
 import { SwapFault } from '../swap.ts';
 import type { Step } from '../swap.ts';
 import { warmUp } from '../warm-up.ts';
+import { lastLinesOf } from './check-health.ts';
 
 const ANSWER_TIMEOUT_MS = 10_000;
 
@@ -13,7 +14,7 @@ export const warm: Step = async (swap) => {
       for (const { record, host } of swap.candidate(leg).instances()) {
         const port = record.ports['http']!;
         const fault = await warmUp({ host: host!, port, paths, timeoutMs: ANSWER_TIMEOUT_MS, signal });
-        if (fault !== null) throw new SwapFault(`${leg.to} does not warm up: ${fault}`);
+        if (fault !== null) throw new SwapFault(`${leg.to} does not warm up: ${fault}`, await lastLinesOf(swap, leg));
       }
     }
   });
