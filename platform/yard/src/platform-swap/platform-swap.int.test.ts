@@ -1,7 +1,6 @@
 /** The gateway and the registry of a real yard are swapped under load, and what is interrupted leaves one of each. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, get } from 'node:http';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -72,16 +71,27 @@ const isRunning = (pid: number): boolean => {
   }
 };
 
-/** Resolves when the command has said that the swap is held; its end is that of the supervisor. */
-async function swapHeldAt(yard: YardFixture, stage: string): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [MAIN, 'swap', 'gateway', '--hold-at', stage, '--json'], {
+/** Resolves when the command has told of an event that matches; its output goes on being read. */
+async function swapUntil(yard: YardFixture, options: readonly string[], event: RegExp): Promise<Swapping> {
+  const child = spawn(process.execPath, [MAIN, 'swap', 'gateway', '--json', ...options], {
     cwd: yard.root,
     env: { ...process.env, NODE_TEST_CONTEXT: '' },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'ignore'],
   });
-  for await (const line of createInterface({ input: child.stdout })) if (line.includes('"isHeld":true')) break;
-  return child;
+  const exit = once(child, 'exit').then(([code]) => code as number);
+  const told = Promise.withResolvers<void>();
+  createInterface({ input: child.stdout })
+    .on('line', (line) => event.test(line) && told.resolve())
+    .on('close', () => told.reject(new Error(`the swap ended without ${event}`)));
+  await told.promise;
+  return { exit };
 }
+
+interface Swapping {
+  readonly exit: Promise<number>;
+}
+
+const HELD = /"isHeld":true/;
 
 describe('the platform of a yard', { timeout: 300_000 }, () => {
   it('gets a new gateway, a new registry, and the gateway before, without a failed request', () =>
@@ -122,6 +132,30 @@ describe('the platform of a yard', { timeout: 300_000 }, () => {
       assert.equal((await yard.get('/web')).status, 200);
     }));
 
+  it('goes back to its gateway when the new one dies soon after it took over', () =>
+    using(async (yard) => {
+      const before = await instanceOf(yard, 'gateway');
+      const running = new Set(yard.processes());
+      const { exit } = await swapUntil(yard, ['--bake', '1h'], /"stage":"committed","detail":"it accepts/);
+      const [candidate] = yard.processes().filter((pid) => !running.has(pid));
+      process.kill(candidate!, 'SIGKILL');
+      assert.equal(await exit, 4);
+      assert.deepEqual(await instanceOf(yard, 'gateway'), before);
+      assert.equal((await yard.get('/web')).status, 200);
+      assert.match(await yard.done(['history', '--json']), /"outcome":"reverted","reason":"gateway-2: ended/);
+    }));
+
+  it('goes down without a trace in the middle of a swap of its gateway', async () => {
+    for (const stage of ['healthy', 'committed']) {
+      await using(async (yard) => {
+        await swapUntil(yard, ['--hold-at', stage], HELD);
+        await yard.done(['down']);
+        assert.deepEqual(yard.processes(), []);
+        assert.deepEqual(await yard.takenPorts(), []);
+      });
+    }
+  });
+
   for (const [stage, who] of [
     ['healthy', 'the one before'],
     ['committed', 'the new one'],
@@ -131,11 +165,10 @@ describe('the platform of a yard', { timeout: 300_000 }, () => {
         const [old] = (await instanceOf(yard, 'gateway')).pids;
         const running = yard.processes().length;
         const wrong = await underLoad(yard, async () => {
-          const swapping = await swapHeldAt(yard, stage);
-          const left = once(swapping, 'exit');
+          const { exit } = await swapUntil(yard, ['--hold-at', stage], HELD);
           assert.equal(yard.processes().length, running + 1);
           process.kill(await supervisorOf(yard), 'SIGKILL');
-          await left;
+          await exit;
           await yard.done(['up', '-d']);
           const { pids } = await instanceOf(yard, 'gateway');
           assert.equal(pids.length, 1);
