@@ -16,6 +16,8 @@ class RegistryPlayed {
   private readonly waiting = new Map<string, (() => void)[]>();
   /** What is live of `tea`; null: there is no such service. */
   live: string | null = null;
+  /** Awaited before the table is told. */
+  beforeTable = (): Promise<void> => Promise.resolve();
   private get table() {
     const entry = { declared: true, live: this.live, standby: null, split: null, deployments: {} };
     return { epoch: 1, revision: 1, services: this.live === null ? {} : { tea: entry } };
@@ -29,7 +31,9 @@ class RegistryPlayed {
       this.calls.push({ method, url, body: text === '' ? null : JSON.parse(text) });
       if (url.startsWith('/v1/watch')) {
         response.writeHead(200, { 'content-type': 'text/event-stream' });
-        response.write(`event: table\nid: 1\ndata: ${JSON.stringify(this.table)}\n\n`);
+        void this.beforeTable().then(() =>
+          response.write(`event: table\nid: 1\ndata: ${JSON.stringify(this.table)}\n\n`),
+        );
         return;
       }
       if (method === 'DELETE' || url.endsWith('/ack')) response.writeHead(204).end();
@@ -63,6 +67,7 @@ describe('a running service', () => {
     }
     registry.calls.length = 0;
     registry.live = null;
+    registry.beforeTable = () => Promise.resolve();
   });
   after(() => {
     registry.server.closeAllConnections();
@@ -145,6 +150,17 @@ describe('a running service', () => {
       registry.calls.filter((call) => call.method === 'PUT' && call.url.startsWith('/v1/instances')),
       [],
     );
+  });
+
+  it('is not ready before it knows where the others are, as long as the registry is there to say it', async () => {
+    const before: string[] = [];
+    registry.beforeTable = async () => {
+      const answer = await fetch(`http://127.0.0.1:${port}/health/ready`);
+      before.push(((await answer.json()) as { status: string }).status);
+    };
+    const { base } = await registered();
+    assert.deepEqual(before, ['starting']);
+    assert.equal((await fetch(`${base}/health/ready`)).status, 200);
   });
 
   it('on SIGTERM deregisters first, answers what is running and what still comes, ends streams, and exits with 0', async () => {
