@@ -1,6 +1,7 @@
 /** What a service is run from, and the variables that every part of a yard is given. */
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
+import type { DeclarationsInput } from '@switchyard/contracts/registry';
 import type { YardFile } from '@switchyard/contracts/yard-file';
 import type { ServiceKeys } from '../keys/service-keys.ts';
 import { releaseEntryOf } from '../releases/release.ts';
@@ -24,6 +25,13 @@ export function serviceSource(yard: YardFile, folder: YardFolder, service: strin
       ...(migrate === undefined ? {} : { migrate }),
       ...(contract === undefined ? {} : { contract }),
     }),
+  };
+}
+
+/** What the registry is told of services. One that runs keeps its place until the yard is started anew without it. */
+export function declarationsOf(yard: YardFile, services: Iterable<string>): DeclarationsInput {
+  return {
+    services: Object.fromEntries(Array.from(services, (name) => [name, { routes: yard.services[name]?.routes ?? [] }])),
   };
 }
 

@@ -1,36 +1,29 @@
 /** The supervisor of a yard: brings up everything that the yard file says, keeps it up, takes it down, and takes over what outlived another. */
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { DeclarationsInput } from '@switchyard/contracts/registry';
 import { CommandFailed } from '../command.ts';
-import { rotateLogs } from '../logs/rotation.ts';
-import { entryFingerprint } from '../releases/release.ts';
 import type { Release } from '../releases/release.ts';
 import type { InstanceRecord } from '../runtime/runtime.ts';
 import { Changes } from '../keeping/changes.ts';
 import type { WellInstance } from '../keeping/instance-keeper.ts';
+import { prune, rotateUntil } from './housekeeping.ts';
 import type { OpenYard } from './open-yard.ts';
-import { sideOf } from '../keeping/part-keeper.ts';
 import type { PartKeeper } from '../keeping/part-keeper.ts';
 import { PostgresKeeper } from '../keeping/postgres-keeper.ts';
 import type { ServiceKeeper } from '../keeping/service-keeper.ts';
 import { Registrar } from '../keeping/registrar.ts';
 import { Hooks } from '../launching/hooks.ts';
-import { gatewayUrl, givenToService, registryUrl } from '../launching/service-parts.ts';
+import { declarationsOf, gatewayUrl, givenToService, registryUrl } from '../launching/service-parts.ts';
 import { stopOrder } from './stop-order.ts';
-import { decideTakeover } from './takeover.ts';
-import type { TakeoverPart } from './takeover.ts';
+import { lookAtSurvivors } from './survivors.ts';
 import type { Told, YardEvent } from '../status/yard-event.ts';
 import { PlatformSwaps } from '../platform-swap/platform-swaps.ts';
-import type { SwapRecord } from '../swap/swap-record.ts';
 import { Swaps } from '../swap/swaps.ts';
 import { platformSurroundings, swapSurroundings } from './swap-surroundings.ts';
 import { yardParts } from './yard-parts.ts';
 
-const ROTATE_EVERY_MS = 5_000;
 const READY_POLL_MS = 50;
 const STRAY_GRACE_MS = 5_000;
-const NEVER = new AbortController().signal;
 
 export interface SupervisorOptions {
   readonly open: OpenYard;
@@ -53,6 +46,8 @@ export class Supervisor {
   readonly hooks: Hooks;
   /** Null when no service asks for a database. */
   readonly postgres: PostgresKeeper | null;
+  /** What the registry is to know of the services: as the yard file said at the start, or at the last swap. */
+  declarations: DeclarationsInput;
   private readonly options: SupervisorOptions;
   private readonly beganMs: number;
   private readonly listeners = new Set<(event: YardEvent) => void>();
@@ -84,6 +79,7 @@ export class Supervisor {
             tell: (event) => this.tell(event),
             now: options.now,
           });
+    this.declarations = declarationsOf(open.yard, Object.keys(open.yard.services));
     const parts = yardParts(this, options);
     this.registry = parts.registry;
     this.gateway = parts.gateway;
@@ -127,7 +123,7 @@ export class Supervisor {
     log.write('info', 'supervisor started', { pid: process.pid });
     if (state.fault !== null) this.tell({ kind: 'note', part: 'yard', message: state.fault });
     const unfinished = await this.swaps.open();
-    const { adopted, strays } = await this.takeOver(unfinished);
+    const { adopted, strays } = await lookAtSurvivors(this, unfinished);
     this.postgres?.start();
     await Promise.all(strays.map((stray) => this.removeStray(stray, adopted.has(stray.service))));
     for (const part of [this.registry, this.gateway]) {
@@ -139,7 +135,7 @@ export class Supervisor {
       service.start(found?.main ?? null, found?.beside);
     }
     this.swaps.resume(unfinished);
-    void this.rotate(folder.logs);
+    void rotateUntil(folder.logs, this.ending.signal);
     void this.announce();
   }
 
@@ -242,34 +238,6 @@ export class Supervisor {
     });
   }
 
-  private async takeOver(unfinished: readonly SwapRecord[]) {
-    const { runtime, state } = this.open;
-    const survivors = await runtime.list();
-    const swapping = (name: string) =>
-      unfinished.flatMap(({ services }) => [services[name]?.from ?? [], services[name]?.to ?? []].flat());
-    // A registry that goes on knows better than our file what is live: the supervisor may have died between the two.
-    const table = survivors.some(({ service }) => service === 'registry') ? await this.registrar.table(NEVER) : null;
-    const parts = this.parts.map((part): TakeoverPart => {
-      const isPlatform = part === this.registry || part === this.gateway;
-      const live = (isPlatform ? undefined : table?.services[part.name]?.live) ?? state.of(part.name).live;
-      const entry = isPlatform ? entryFingerprint(part.source.entry) : null;
-      return { name: part.name, live, swapping: isPlatform ? [] : swapping(part.name), entry };
-    });
-    const found = new Map<string, Release>();
-    for (const part of parts) {
-      for (const deployment of new Set([...(part.live === null ? [] : [part.live]), ...part.swapping]))
-        await this.addRelease(found, deployment, state.of(part.name).side);
-    }
-    for (const record of survivors) await this.addRelease(found, record.deployment, sideOf(record));
-    return decideTakeover(survivors, parts, found);
-  }
-
-  /** A deployment may run on another side than it was made for. */
-  private async addRelease(found: Map<string, Release>, deployment: string, side: Release['side'] | null) {
-    const release = await this.open.releases.find(deployment);
-    if (release !== null) found.set(deployment, { ...release, side: side ?? release.side });
-  }
-
   private async removeStray(record: InstanceRecord, isReplaced: boolean): Promise<void> {
     this.tell({ kind: 'note', part: record.service, message: `${record.id} was left over; stopping it` });
     // Another one has its door: it takes its time, and nobody waits for it.
@@ -335,29 +303,11 @@ export class Supervisor {
     }
   }
 
-  /** Removes releases that nobody may want again, and their logs. */
+  /** Removes releases that nobody may want again. */
   async prune(): Promise<void> {
-    const { state, releases, folder } = this.open;
-    const states = Object.values(state.services);
-    const keep = new Set(states.flatMap(({ live, standby }) => [live ?? [], standby ?? []].flat()));
-    for (const part of this.parts) if (part.release !== null) keep.add(part.release.deployment);
-    for (const service of this.services.values()) for (const deployment of service.beside.keys()) keep.add(deployment);
-    const removed = await releases.prune(keep);
-    if (removed.length > 0) await rm(folder.compileCache, { recursive: true, force: true });
-    for (const deployment of removed) {
-      const service = deployment.replace(/-[0-9]+$/, '');
-      for (let number = 1; number <= 32; number += 1) {
-        const log = join(folder.logs, service, `${deployment}.${number}.log`);
-        for (const file of [log, ...[1, 2, 3, 4, 5].map((part) => `${log}.${part}`)]) await rm(file, { force: true });
-      }
-    }
-  }
-
-  private async rotate(logs: string): Promise<void> {
-    while (!this.ending.signal.aborted) {
-      await rotateLogs(logs).catch(() => undefined);
-      await pause(ROTATE_EVERY_MS, undefined, { signal: this.ending.signal, ref: false }).catch(() => undefined);
-    }
+    const running = this.parts.flatMap(({ release }) => release?.deployment ?? []);
+    const beside = [...this.services.values()].flatMap((service) => [...service.beside.keys()]);
+    await prune(this.open, [...running, ...beside]);
   }
 
   private async stopAll(hasten: boolean): Promise<void> {

@@ -1,10 +1,9 @@
 /** Gives swaps what they need of the yard that a supervisor runs. */
 import { RegistryClient } from '@switchyard/kit/registry/client';
-import type { YardFile } from '@switchyard/contracts/yard-file';
 import { CommandFailed } from '../command.ts';
 import type { Preparation } from '../launching/prepare-release.ts';
 import { gatewaySource, registrySource } from '../launching/platform-parts.ts';
-import { registryUrl, serviceSource } from '../launching/service-parts.ts';
+import { declarationsOf, registryUrl, serviceSource } from '../launching/service-parts.ts';
 import type { PlatformSurroundings } from '../platform-swap/platform-surroundings.ts';
 import { Journal } from '../state/journal.ts';
 import { SwapHistory } from '../swap/swap-history.ts';
@@ -38,7 +37,11 @@ export function swapSurroundings(
       return { source: serviceSource(file, folder, service), declaration };
     },
     planAtStart: (service) => ({ source: serviceSource(yard, folder, service), declaration: yard.services[service]! }),
-    declare: (signal) => registrar.declare(declarationsOf(yardOrFail(folder.file), services), signal),
+    declare: (signal) => {
+      // The registry is told the same when it has restarted.
+      supervisor.declarations = declarationsOf(yardOrFail(folder.file), services.keys());
+      return registrar.declare(supervisor.declarations, signal);
+    },
     runHook: (release, which, signal) => supervisor.hooks.run(release, which, signal),
     remember: async (report) => {
       await history.append(report);
@@ -74,15 +77,6 @@ export function platformSurroundings(supervisor: Supervisor, around: SwapSurroun
     warn: (message) => around.warn(message),
     now: () => around.now(),
     date: () => around.date(),
-  };
-}
-
-/** A service that runs keeps its routes until the yard is started anew without it. */
-function declarationsOf(file: YardFile, services: ReadonlyMap<string, unknown>) {
-  return {
-    services: Object.fromEntries(
-      [...services.keys()].map((name) => [name, { routes: file.services[name]?.routes ?? [] }]),
-    ),
   };
 }
 

@@ -52,9 +52,6 @@ export function yardParts(supervisor: Supervisor, { inherited, now, date }: Supe
       ...differing,
     });
 
-  const declarations = {
-    services: Object.fromEntries(Object.entries(yard.services).map(([name, { routes }]) => [name, { routes }])),
-  };
   /** What the gateway and the registry run from, so that their releases are kept and can be gone back to. */
   const remember = async ({ service, deployment, side }: Release): Promise<void> => {
     if (state.of(service).live === deployment) return;
@@ -64,7 +61,7 @@ export function yardParts(supervisor: Supervisor, { inherited, now, date }: Supe
     given: (identity) => givenToRegistry(givenParts, identity),
     untilMet: () => Promise.resolve(),
     join: async (_part, release, _instance, leaving) => {
-      await registrar.declare(declarations, leaving);
+      await registrar.declare(supervisor.declarations, leaving);
       await remember(release);
     },
     leave: () => Promise.resolve(),

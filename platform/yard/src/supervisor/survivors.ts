@@ -1,0 +1,46 @@
+/** Looks at what outlived an earlier supervisor: which instances there are, from which releases, and what is live. */
+import { sideOf } from '../keeping/part-keeper.ts';
+import type { PartKeeper } from '../keeping/part-keeper.ts';
+import { entryFingerprint } from '../releases/release.ts';
+import type { Release } from '../releases/release.ts';
+import type { SwapRecord } from '../swap/swap-record.ts';
+import type { Supervisor } from './supervisor.ts';
+import { decideTakeover } from './takeover.ts';
+import type { Takeover, TakeoverPart } from './takeover.ts';
+
+const NEVER = new AbortController().signal;
+
+/** `unfinished`: swaps that are gone on with, whose deployments stay. */
+export async function lookAtSurvivors(
+  supervisor: Supervisor,
+  unfinished: readonly SwapRecord[],
+): Promise<Takeover<Release>> {
+  const { open, registrar, registry, gateway, services } = supervisor;
+  const { runtime, releases, state } = open;
+  const survivors = await runtime.list();
+  // A registry that goes on knows better than our file what is live: the supervisor may have died between the two.
+  const table = survivors.some(({ service }) => service === 'registry') ? await registrar.table(NEVER) : null;
+  const ofPlatform = ({ name, source }: PartKeeper): TakeoverPart => ({
+    name,
+    live: state.of(name).live,
+    swapping: [],
+    entry: entryFingerprint(source.entry),
+  });
+  const ofService = (name: string): TakeoverPart => ({
+    name,
+    live: table?.services[name]?.live ?? state.of(name).live,
+    swapping: unfinished.flatMap((swap) => [swap.services[name]?.from ?? [], swap.services[name]?.to ?? []].flat()),
+    entry: null,
+  });
+  const parts = [ofPlatform(registry), ofPlatform(gateway), ...[...services.keys()].map(ofService)];
+  const found = new Map<string, Release>();
+  /** A deployment may run on another side than it was made for. */
+  const add = async (deployment: string, side: Release['side'] | null) => {
+    const release = await releases.find(deployment);
+    if (release !== null) found.set(deployment, { ...release, side: side ?? release.side });
+  };
+  for (const { name, live, swapping } of parts)
+    for (const deployment of new Set([live ?? [], swapping].flat())) await add(deployment, state.of(name).side);
+  for (const record of survivors) await add(record.deployment, sideOf(record));
+  return decideTakeover(survivors, parts, found);
+}
