@@ -1,11 +1,11 @@
 /** How the embedded PostgreSQL is started: its argument lists, as pure data. */
 
-/** Of a yard on one machine: services with pools of 10, twice while a swap overlaps, and room to spare. */
+/** Of a yard on one machine: several instances of services with a pool of about ten each, all of them twice while swaps overlap. */
 const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: '127.0.0.1',
   // A socket file's path may have 107 bytes, which a yard deep in a home exceeds.
   unix_socket_directories: '',
-  max_connections: '100',
+  max_connections: '200',
   shared_buffers: '128MB',
   effective_cache_size: '1GB',
   work_mem: '8MB',

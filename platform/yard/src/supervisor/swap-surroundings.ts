@@ -46,7 +46,10 @@ export function swapSurroundings(
     remember: async (report) => {
       await history.append(report);
       await journal.remove(report.id);
-      await supervisor.prune();
+      // Nobody waits for what is only tidied up.
+      void supervisor
+        .prune()
+        .catch((error: Error) => supervisor.tell({ kind: 'note', part: 'yard', message: error.message }));
     },
     tell: (event) => supervisor.tell(event),
     warn: (message) => supervisor.tell({ kind: 'note', part: 'yard', message }),
