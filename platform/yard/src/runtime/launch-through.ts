@@ -32,10 +32,8 @@ export async function launchThrough(
   const { successorFile } = holder;
   if (successorFile === undefined || catchesSignal(running.pid, constants.signals.SIGUSR2) === false)
     throw new StartFault(`${name} does not know how to hand its sockets on; restart it once`);
-  const argv = ['/bin/sh', '-c', LAUNCH, records.pidFile(spec.id), records.file(spec.id), ...spec.argv];
-  const { cwd, env, logFile } = spec;
   try {
-    await writeFileAtomic(successorFile, JSON.stringify({ argv, cwd, env, logFile }), { isDurable: false });
+    await writeFileAtomic(successorFile, launchFileOf(spec, records), { isDurable: false });
     sendSignal(running.pid, 'SIGUSR2');
     const deadlineMs = performance.now() + ANSWER_WITHIN_MS;
     for (;;) {
@@ -50,4 +48,10 @@ export async function launchThrough(
     // The file holds the environment; without it the signal, however late it is seen, starts nothing.
     await rm(successorFile, { force: true });
   }
+}
+
+/** What the holder of the sockets starts. */
+export function launchFileOf({ id, argv, cwd, env, logFile }: InstanceSpec, records: InstanceRecords): string {
+  const launched = ['/bin/sh', '-c', LAUNCH, records.pidFile(id), records.file(id), ...argv];
+  return JSON.stringify({ argv: launched, cwd, env, logFile });
 }

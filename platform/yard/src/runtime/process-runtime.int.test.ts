@@ -6,10 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { freePort, portHolders } from './ports.ts';
+import { freePort } from './ports.ts';
 import { isAlive, processFacts } from './processes.ts';
 import { ProcessRuntime } from './process-runtime.ts';
-import { StartFault } from './runtime.ts';
+import { InstanceRecords } from './instance-records.ts';
+import { launchFileOf } from './launch-through.ts';
 import { describeRuntime, HEIR, holder, untilWritten } from './runtime.contract.ts';
 import type { RuntimeUnderTest } from './runtime.contract.ts';
 
@@ -137,15 +138,28 @@ it('a successor that is made after its supervisor died and another one has looke
   try {
     const port = await freePort();
     const old = await under.runtime.start(under.spec(holder(500), { http: port }));
-    while (portHolders(port).length === 0) await pause(20);
+    // Whoever answers has run its script, and so knows the signal.
+    while (
+      !(await fetch(`http://127.0.0.1:${port}/`).then(
+        () => true,
+        () => false,
+      ))
+    )
+      await pause(20);
     const heir = under.spec(HEIR, { http: port });
-    const starting = under.runtime.start({ ...heir, inheritsFrom: old.id }).catch((error: Error) => error);
-    await untilWritten(old.logFile);
+    const folder = join(under.folder, 'instances');
+    await writeFile(
+      join(folder, `${heir.id}.json`),
+      JSON.stringify({ version: 1, ...old, id: heir.id, process: null }),
+    );
+    await writeFile(join(folder, `${old.id}.successor`), launchFileOf(heir, new InstanceRecords(folder)));
+    await under.runtime.signal(old.id, 'SIGUSR2');
+    await untilWritten(old.logFile, 'told');
     assert.deepEqual(await under.again().list(), [old]);
-    assert.ok((await starting) instanceof StartFault);
+    await untilWritten(old.logFile, 'gone');
     assert.equal(await readFile(heir.logFile, 'utf8'), '');
     assert.deepEqual(await under.again().list(), [old]);
-    assert.deepEqual((await readdir(join(under.folder, 'instances'))).toSorted(), [`${old.id}.json`, `${old.id}.pid`]);
+    assert.deepEqual((await readdir(folder)).toSorted(), [`${old.id}.json`, `${old.id}.pid`]);
   } finally {
     await under.cleanUp();
   }

@@ -36,7 +36,10 @@ export const holder = (delayMs = 0): string => `const fs = require('node:fs');
     console.log('told');
     const log = fs.openSync(logFile, 'a');
     const stdio = ['ignore', log, log, server._handle.fd];
-    const start = () => require('node:child_process').spawn(argv[0], argv.slice(1), { cwd, env, stdio, detached: true }).unref();
+    const start = () => {
+      const child = require('node:child_process').spawn(argv[0], argv.slice(1), { cwd, env, stdio, detached: true });
+      child.on('exit', () => console.log('gone'));
+    };
     setTimeout(start, ${delayMs});
   });`;
 /** Answers on the socket that it was given. */
@@ -246,11 +249,11 @@ const isStartFault = (sentence: RegExp) => (error: unknown) => {
   return true;
 };
 
-/** Until it has said something. */
-export async function untilWritten(logFile: string): Promise<void> {
+/** Until it has said that, or anything. */
+export async function untilWritten(logFile: string, text = ''): Promise<void> {
   const deadlineMs = performance.now() + DEADLINE_MS;
-  while ((await readFile(logFile, 'utf8')) === '') {
-    assert.ok(performance.now() < deadlineMs, `nothing is written to ${logFile}`);
+  for (let said = ''; said === '' || !said.includes(text); said = await readFile(logFile, 'utf8')) {
+    assert.ok(performance.now() < deadlineMs, `${JSON.stringify(said)} is all that is written to ${logFile}`);
     await pause(20);
   }
 }
