@@ -19,7 +19,8 @@ function keepAndCompress(): Plugin {
   return {
     name: 'keep-and-compress',
     apply: 'build',
-    async closeBundle() {
+    // Not closeBundle: that comes after a build that failed too, and its own fault would hide the reason.
+    async writeBundle() {
       await forgetOldBuilds(path.join(out, 'assets'));
       for (const entry of await readdir(out, { recursive: true, withFileTypes: true })) {
         if (entry.isFile() && TEXT.test(entry.name)) await compress(path.join(entry.parentPath, entry.name));
