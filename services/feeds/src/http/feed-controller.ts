@@ -34,11 +34,11 @@ export class FeedController {
   /** The head goes out with the first write, so that a refusal can still be answered. */
   @Get('stream')
   follow(@Caller() who: Identity, @Req() request: Request, @Res() response: Response): void {
-    const since = accepted(decodeStreamCursor(request.get('last-event-id')));
+    const last = accepted(decodeStreamCursor(request.get('last-event-id')));
     for (const [name, value] of Object.entries(STREAM_HEADERS)) response.setHeader(name, value);
     if (request.method === 'HEAD') return void response.end();
     const stream = accepted(
-      this.streams.open(who.id, since, {
+      this.streams.open(who.id, last, {
         write: (text) => response.write(text),
         end: () => response.end(),
         destroy: () => response.destroy(),

@@ -147,6 +147,32 @@ describe('a feed stream', () => {
     again.close();
   });
 
+  it('brings nothing twice to whom it has sent away, though somebody’s transaction was open all the time', async () => {
+    const { ada, ben } = await friends();
+    const held = Promise.withResolvers<void>();
+    const holding = Promise.withResolvers<void>();
+    const holder = feeds.db.transaction(async (tx) => {
+      await tx.query('SELECT pg_current_xact_id()');
+      holding.resolve();
+      await held.promise;
+    });
+    await holding.promise;
+    const stream = await (await StreamReader.open(feeds.url, ben)).begun();
+    for (const text of ['1', '2']) {
+      const written = await ada.posts(text);
+      assert.equal((await stream.post())?.id, written.id);
+    }
+    stream.close();
+    const again = await StreamReader.open(feeds.url, ben, stream.lastEventId);
+    const third = await ada.posts('3');
+    assert.equal((await again.post())?.id, third.id);
+    held.resolve();
+    await holder;
+    const fourth = await ada.posts('4');
+    assert.equal((await again.post())?.id, fourth.id);
+    again.close();
+  });
+
   it('resumes to a post that arrived late, behind one with a higher id', async () => {
     const { ada, ben } = await friends();
     const cyd = await feeds.person();

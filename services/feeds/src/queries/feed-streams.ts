@@ -9,6 +9,7 @@ import type { Queryable } from '@switchyard/kit/postgres/database';
 import { Gauge } from 'prom-client';
 import { feedsErrors } from '../domain/errors.ts';
 import { encodeStreamCursor } from '../domain/stream-cursor.ts';
+import type { StreamCursor } from '../domain/stream-cursor.ts';
 import { arrivalsOf, readersOf } from '../store/arrivals.ts';
 import type { Arrivals } from '../store/arrivals.ts';
 
@@ -91,8 +92,8 @@ export class FeedStreams {
     this.beatLater();
   }
 
-  /** Begins a stream: every post that came since `since`, or else an id to resume from; then posts as they come. */
-  open(viewerId: string, since: string | undefined, sink: StreamSink): OpenStream | Refusal {
+  /** Begins a stream: every post that came after `last`, or else an id to resume from; then posts as they come. */
+  open(viewerId: string, last: StreamCursor | undefined, sink: StreamSink): OpenStream | Refusal {
     if (this.isDraining) return refuse(requestErrors.UNAVAILABLE, { retryAfterSeconds: 1 });
     const own = this.streams.get(viewerId) ?? new Set();
     if (own.size >= STREAMS_PER_PERSON || this.count >= STREAMS_PER_INSTANCE)
@@ -103,9 +104,9 @@ export class FeedStreams {
     const stream: Stream = {
       viewerId,
       sink,
-      since: since ?? null,
+      since: last?.since ?? null,
       isNew: true,
-      sent: new Set(),
+      sent: new Set(last?.beyond),
       openedMs: this.clock.nowMs(),
       blockedSinceMs: null,
     };
@@ -226,12 +227,14 @@ export class FeedStreams {
   /** Only the last event of a look carries its horizon: a client that loses the connection before it asks for all of them again. */
   private send(stream: Stream, { posts, horizon }: Arrivals): void {
     const fresh = posts.filter((post) => !stream.sent.has(post.id));
+    const beyond = posts.filter((post) => post.isBeyond).map((post) => post.id);
+    const whole = encodeStreamCursor({ since: horizon, beyond });
+    const begun = encodeStreamCursor({ since: stream.since ?? horizon, beyond: [] });
     let text = '';
     fresh.forEach((post, place) => {
-      const cursor = place === fresh.length - 1 ? horizon : (stream.since ?? horizon);
-      text += `event: post\nid: ${encodeStreamCursor(cursor)}\ndata: ${post.json}\n\n`;
+      text += `event: post\nid: ${place === fresh.length - 1 ? whole : begun}\ndata: ${post.json}\n\n`;
     });
-    if (stream.isNew && fresh.length === 0) text += `id: ${encodeStreamCursor(horizon)}\n\n`;
+    if (stream.isNew && fresh.length === 0) text += `id: ${whole}\n\n`;
     stream.isNew = false;
     stream.since = horizon;
     stream.sent = new Set(posts.map((post) => post.id));

@@ -14,19 +14,26 @@ export interface Watcher {
 export interface Arrivals {
   /** Every transaction below it has ended, so that whatever those put into a timeline has been found; `since` of the next question. */
   readonly horizon: string;
-  /** Lowest id first, as the viewer sees them. Those put there by transactions from the horizon on will be found again. */
-  readonly posts: readonly { readonly id: string; readonly json: string }[];
+  /** Lowest id first, as the viewer sees them. `isBeyond`: put there by a transaction from the horizon on, it will be found again. */
+  readonly posts: readonly { readonly id: string; readonly json: string; readonly isBeyond: boolean }[];
 }
 
 /** One entry a watcher, in their order. Friendship is checked as on every page. */
 export async function arrivalsOf(db: Queryable, watchers: readonly Watcher[]): Promise<Arrivals[]> {
-  const rows = await db.query<{ place: number; horizon: string; id: string | null; json: string | null }>({
+  const rows = await db.query<{
+    place: number;
+    horizon: string;
+    id: string | null;
+    json: string | null;
+    is_beyond: boolean | null;
+  }>({
     name: 'arrivals',
     text: `
-      SELECT w.place, pg_snapshot_xmin(pg_current_snapshot())::text AS horizon, found.id, found.json
+      SELECT w.place, pg_snapshot_xmin(pg_current_snapshot())::text AS horizon, found.id, found.json,
+        found.tx >= pg_snapshot_xmin(pg_current_snapshot()) AS is_beyond
       FROM unnest($1::uuid[], $2::xid8[]) WITH ORDINALITY AS w(viewer_id, since, place)
       LEFT JOIN LATERAL (
-        SELECT t.post_id AS id, ${postJson('w.viewer_id', 'a.card', 'h.ids')} AS json
+        SELECT t.post_id AS id, t.tx, ${postJson('w.viewer_id', 'a.card', 'h.ids')} AS json
         FROM (
           SELECT post_id, author_id, tx FROM timeline
           WHERE owner_id = w.viewer_id ORDER BY post_id DESC LIMIT ${ARRIVALS_MAX}
@@ -46,11 +53,13 @@ export async function arrivalsOf(db: Queryable, watchers: readonly Watcher[]): P
       ORDER BY w.place, found.id`,
     values: [watchers.map((watcher) => watcher.viewerId), watchers.map((watcher) => watcher.since)],
   });
-  const arrivals = watchers.map(() => ({ horizon: '0', posts: [] as { id: string; json: string }[] }));
+  const arrivals = watchers.map(() => ({ horizon: '0', posts: [] as Arrivals['posts'][number][] }));
   for (const row of rows) {
     const one = arrivals[row.place - 1]!;
     one.horizon = row.horizon;
-    if (row.id !== null && row.json !== null) one.posts.push({ id: row.id, json: row.json });
+    if (row.id !== null && row.json !== null) {
+      one.posts.push({ id: row.id, json: row.json, isBeyond: row.is_beyond === true });
+    }
   }
   return arrivals;
 }
