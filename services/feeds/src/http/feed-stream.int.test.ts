@@ -165,9 +165,10 @@ describe('a feed stream', () => {
     stream.close();
     const again = await StreamReader.open(feeds.url, ben, stream.lastEventId);
     const third = await ada.posts('3');
-    assert.equal((await again.post())?.id, third.id);
+    const after = await again.post();
     held.resolve();
     await holder;
+    assert.equal(after?.id, third.id);
     const fourth = await ada.posts('4');
     assert.equal((await again.post())?.id, fourth.id);
     again.close();
