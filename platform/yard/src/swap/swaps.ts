@@ -25,6 +25,8 @@ export class Swaps {
   private readonly opened = Promise.withResolvers<void>();
   /** Until when (ms since 1970) each service was busy with a swap. */
   private readonly busyUntilMs = new Map<string, number>();
+  /** Whether the last one was a swap that is live now. */
+  private readonly mayGoBack = new Map<string, boolean>();
 
   constructor(around: SwapSurroundings) {
     this.around = around;
@@ -78,7 +80,7 @@ export class Swaps {
     }
     await this.endBakes(services);
     for (const service of services) this.refuseIfBusy(service);
-    const late = services.find((service) => request.askedAtMs < (this.busyUntilMs.get(service) ?? 0));
+    const late = services.find((service) => this.isLate(service, request));
     if (late !== undefined) {
       throw new CommandFailed(`another swap of ${late} was under way when this one was asked for`, {
         exitCode: EXIT.locked,
@@ -135,9 +137,19 @@ export class Swaps {
       for (const service of swap.services) {
         if (this.running.get(service) === swap) this.running.delete(service);
         this.busy(service);
+        this.mayGoBack.set(service, swap.record.kind === 'swap' && swap.stage === 'retired');
       }
       this.around.changes.notify();
     });
+  }
+
+  /**
+   * Whether another one was under way when it was asked for. Going back is meant as it was said when what went on was a swap that has ended
+   * well; but of two who go back at once, the second does not go back further.
+   */
+  private isLate(service: string, { kind, askedAtMs }: SwapRequest): boolean {
+    if (askedAtMs >= (this.busyUntilMs.get(service) ?? 0)) return false;
+    return kind === 'swap' || this.mayGoBack.get(service) !== true;
   }
 
   private busy(service: string): void {
