@@ -8,7 +8,7 @@ export class Changes {
     for (const look of this.waiting) look();
   }
 
-  /** Resolves as soon as `isMet` answers true; rejects when `signal` aborts. */
+  /** Resolves as soon as `isMet` answers true; rejects when `signal` aborts, and with what `isMet` throws: whoever notifies does not get it. */
   until(isMet: () => boolean, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const end = () => {
@@ -16,9 +16,13 @@ export class Changes {
         signal.removeEventListener('abort', onAbort);
       };
       const look = () => {
-        if (!isMet()) return;
+        try {
+          if (!isMet()) return;
+          resolve();
+        } catch (error) {
+          reject(error as Error);
+        }
         end();
-        resolve();
       };
       const onAbort = () => {
         end();

@@ -83,6 +83,8 @@ export class Swap {
   private readonly began: number;
   private readonly withdrawing = new AbortController();
   private readonly leaving = new AbortController();
+  /** Aborted when somebody takes the swap back, and when the supervisor leaves. */
+  readonly withdrawn = AbortSignal.any([this.withdrawing.signal, this.leaving.signal]);
   private promotedNow = false;
   private detailNow = '';
   private committedAtMs: number | null = null;
@@ -122,10 +124,6 @@ export class Swap {
     return Object.entries(this.recordNow.services).flatMap(([service, { from, to }]) =>
       to === null ? [] : [{ service, from, to }],
     );
-  }
-  /** Aborted when somebody takes the swap back, and when the supervisor leaves. */
-  get withdrawn(): AbortSignal {
-    return AbortSignal.any([this.withdrawing.signal, this.leaving.signal]);
   }
   /** Aborted when the supervisor leaves. */
   get left(): AbortSignal {
@@ -223,16 +221,14 @@ export class Swap {
    * one of the two happens, and the signal that `work` gets is aborted.
    */
   async whileWell<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    this.throwIfUnwell();
     const watch = new AbortController();
     const ended = new AbortController();
-    this.changes
-      .until(() => this.legs.some((leg) => this.newFault(leg) !== null), watch.signal)
-      .then(() => {
-        const leg = this.legs.find((found) => this.newFault(found) !== null)!;
-        const { message, lines } = this.newFault(leg)!;
-        ended.abort(new SwapFault(`${leg.to}: ${message}`, lines));
-      })
-      .catch(() => undefined);
+    const stillWell = () => {
+      this.throwIfUnwell();
+      return false;
+    };
+    this.changes.until(stillWell, watch.signal).catch((fault: Error) => ended.abort(fault));
     const signal = AbortSignal.any([ended.signal, this.withdrawn]);
     const { promise, reject } = Promise.withResolvers<never>();
     const onAbort = () => reject(signal.reason as Error);
@@ -244,6 +240,15 @@ export class Swap {
       watch.abort();
       signal.removeEventListener('abort', onAbort);
       promise.catch(() => undefined);
+    }
+  }
+
+  /** Throws what `whileWell` rejects with, if there is a reason already. */
+  throwIfUnwell(): void {
+    this.withdrawn.throwIfAborted();
+    for (const leg of this.legs) {
+      const fault = this.newFault(leg);
+      if (fault !== null) throw new SwapFault(`${leg.to}: ${fault.message}`, fault.lines);
     }
   }
 

@@ -31,7 +31,7 @@ export async function split(swap: Swap, percent: number): Promise<void> {
 
 /** The one moment that counts. It is not given up half way: what the registry has been asked is waited for. */
 export async function commit(swap: Swap): Promise<SwapSignal> {
-  await swap.whileWell(() => Promise.resolve());
+  swap.throwIfUnwell();
   const { isWithoutRollback } = swap.record.request;
   const epoch = await setLive(swap, ({ from, to }) => ({
     live: to,
