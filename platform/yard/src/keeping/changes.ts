@@ -20,7 +20,7 @@ export class Changes {
           if (!isMet()) return;
           resolve();
         } catch (error) {
-          reject(error as Error);
+          reject(error);
         }
         end();
       };

@@ -27,6 +27,7 @@ export class Swaps {
   private readonly busyUntilMs = new Map<string, number>();
   /** Whether the last one was a swap that is live now. */
   private readonly mayGoBack = new Map<string, boolean>();
+  private isLeaving = false;
 
   constructor(around: SwapSurroundings) {
     this.around = around;
@@ -46,11 +47,18 @@ export class Swaps {
     if (swap !== null) throw lockedBy(service, swap);
   }
 
-  /** What the journal holds of swaps that another supervisor began. */
+  /** What the journal holds of swaps that another supervisor began. Of a service that switchyard.yaml has no more, nothing is finished or undone. */
   async open(): Promise<SwapRecord[]> {
-    const { entries, faults } = await this.around.journal.open();
-    for (const fault of faults) this.around.warn(fault);
-    return [...entries.values()];
+    const { around } = this;
+    const { entries, faults } = await around.journal.open();
+    for (const fault of faults) around.warn(fault);
+    const records = [...entries.values()].map((record) => this.ofDeclared(record));
+    const [left, forgotten] = [records.filter(isOfAny), records.filter((record) => !isOfAny(record))];
+    for (const { id, request } of forgotten) {
+      around.warn(`${id} is forgotten: switchyard.yaml has no ${request.services.join(', ')} any more`);
+      await around.journal.remove(id).catch((error: Error) => around.warn(`${id}: ${error.message}`));
+    }
+    return left;
   }
 
   /** Finishes or undoes them, in the background. */
@@ -78,15 +86,10 @@ export class Swaps {
         return answer.report?.outcome === 'reverted' ? { ...answer, exitCode: EXIT.done } : answer;
       }
     }
-    await this.endBakes(services);
+    for (const service of services) this.refuseIfLate(service, request);
+    await this.endBakes(services, gone);
     for (const service of services) this.refuseIfBusy(service);
-    const late = services.find((service) => this.isLate(service, request));
-    if (late !== undefined) {
-      throw new CommandFailed(`another swap of ${late} was under way when this one was asked for`, {
-        exitCode: EXIT.locked,
-        hint: 'yard history shows it; if you still want this one, ask again',
-      });
-    }
+    if (this.isLeaving) throw new CommandFailed('the yard is being stopped');
     const swap = new Swap(this.recordOf(request), this.around);
     this.run(swap, 'new');
     return this.standing(swap, request, gone);
@@ -115,6 +118,7 @@ export class Swaps {
 
   /** The supervisor ends: what goes on is left to the next one. */
   async leave(): Promise<void> {
+    this.isLeaving = true;
     const swaps = [...new Set(this.running.values())];
     for (const swap of swaps) swap.leave();
     await Promise.all(swaps.map((swap) => swap.over));
@@ -131,12 +135,17 @@ export class Swaps {
     }
   }
 
+  private ofDeclared(record: SwapRecord): SwapRecord {
+    const declared = Object.entries(record.services).filter(([service]) => this.around.services.has(service));
+    return { ...record, services: Object.fromEntries(declared) };
+  }
+
   private run(swap: Swap, how: 'new' | 'interrupted'): void {
     for (const service of swap.services) this.running.set(service, swap);
     void swap.run(how).then(() => {
       for (const service of swap.services) {
         if (this.running.get(service) === swap) this.running.delete(service);
-        this.busy(service);
+        if (!hadOpenBake(swap)) this.busy(service);
         this.mayGoBack.set(service, swap.record.kind === 'swap' && swap.stage === 'retired');
       }
       this.around.changes.notify();
@@ -150,6 +159,14 @@ export class Swaps {
   private isLate(service: string, { kind, askedAtMs }: SwapRequest): boolean {
     if (askedAtMs >= (this.busyUntilMs.get(service) ?? 0)) return false;
     return kind === 'swap' || this.mayGoBack.get(service) !== true;
+  }
+
+  private refuseIfLate(service: string, request: SwapRequest): void {
+    if (!this.isLate(service, request)) return;
+    throw new CommandFailed(`another swap of ${service} was under way when this one was asked for`, {
+      exitCode: EXIT.locked,
+      hint: 'yard history shows it; if you still want this one, ask again',
+    });
   }
 
   private busy(service: string): void {
@@ -200,12 +217,12 @@ export class Swaps {
   }
 
   /** Nobody waits for such a bake: the next swap is a reason to end it. */
-  private async endBakes(services: readonly string[]): Promise<void> {
+  private async endBakes(services: readonly string[], gone: AbortSignal): Promise<void> {
     for (const service of services) {
       const swap = this.of(service);
       if (swap === null || swap.stage !== 'drained' || swap.record.request.waitsForBake) continue;
       swap.promote();
-      await swap.over;
+      await this.around.changes.until(() => this.of(service) !== swap, gone);
     }
   }
 
@@ -241,8 +258,14 @@ export class Swaps {
   }
 }
 
+const isOfAny = ({ services }: SwapRecord): boolean => Object.keys(services).length > 0;
+
 const isHot = ({ stage, record }: Swap): boolean =>
   !record.request.isWithoutRollback && (stage === 'committed' || stage === 'acknowledged' || stage === 'drained');
+
+/** Whether it had a bake that the next swap may end: who asks for that one meanwhile does not ask too late. */
+const hadOpenBake = ({ record }: Swap): boolean =>
+  !record.request.waitsForBake && record.timeline.some(({ stage }) => stage === 'drained');
 
 function exitCodeOf(report: SwapReport, isLockedOut: boolean): ExitCode {
   if (isLockedOut) return EXIT.locked;
