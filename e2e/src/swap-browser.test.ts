@@ -71,6 +71,7 @@ test('an open page lives through swaps of front, feeds and users', { skip, timeo
     assert.equal(await postWith(page, text).count(), 1, `${text} is shown more than once`);
   }
   t.diagnostic(`${written.length} posts arrived by themselves`);
+  assert.equal(faults.join('\n'), '');
 
   // The page is the one that was opened first, and everything in it still works.
   for (const [name, title] of [
@@ -100,7 +101,9 @@ test('an open page lives through swaps of front, feeds and users', { skip, timeo
   await postWith(newer, written.at(-1)!).getByRole('button', { name: 'Like', pressed: true }).waitFor();
 
   const alerts = await page.evaluate(() => (window as unknown as { alerts: string[] }).alerts);
-  assert.deepEqual({ alerts, complaints, faults }, { alerts: [], complaints: [], faults: [] });
+  // Whoever leaves a screen gives up what was being read for it; the other side has no part in that.
+  const broken = faults.filter((fault) => !fault.endsWith('net::ERR_ABORTED'));
+  assert.deepEqual({ alerts, complaints, broken }, { alerts: [], complaints: [], broken: [] });
   await context.close();
 });
 
