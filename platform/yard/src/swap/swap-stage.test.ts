@@ -1,7 +1,7 @@
 /** Where the stages of a swap lead, whatever happens. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isFinal, isUnchanged, nextStage, swapStages } from './swap-stage.ts';
+import { isFinal, isToBeJournaled, isUnchanged, nextStage, swapStages } from './swap-stage.ts';
 import type { SwapSignal, SwapStage } from './swap-stage.ts';
 
 const SIGNALS: readonly SwapSignal[] = [
@@ -56,6 +56,12 @@ test('an interrupted swap is undone where nothing was changed, asks the registry
   }
 });
 
+test('no step begins unwritten that an interruption would undo though it may have made the new deployment live', () => {
+  for (const stage of swapStages)
+    if (BEFORE.includes(stage) && next(stage, 'interrupted') === 'aborting')
+      assert.ok(isToBeJournaled(next(stage, 'done')!), stage);
+});
+
 test('nothing leads from after the commit to before it', () => {
   for (const stage of [...AFTER, 'baked', 'retired', 'reverting', 'reverted'] as const)
     for (const signal of SIGNALS) {
@@ -66,7 +72,7 @@ test('nothing leads from after the commit to before it', () => {
 
 test('every stage comes to an end by what may happen in it', () => {
   const ends = new Set<SwapStage>(swapStages.filter(isFinal));
-  for (let before = -1; before !== ends.size; ) {
+  for (let before = -1; before !== ends.size;) {
     before = ends.size;
     for (const stage of swapStages)
       if (SIGNALS.some((signal) => ends.has(next(stage, signal) ?? 'asked'))) ends.add(stage);

@@ -52,6 +52,12 @@ export const isFinal = (stage: SwapStage): stage is FinalStage =>
 export const isUnchanged = (stage: SwapStage): boolean =>
   stage === 'asked' || stage === 'locked' || stage === 'built' || stage === 'spawned' || stage === 'healthy';
 
+/**
+ * Its step begins only once the journal holds it. An interruption undoes what the journal says of the stage before, which would stop a new
+ * deployment that has become live since: so it is with `warm` too.
+ */
+export const isToBeJournaled = (stage: SwapStage): boolean => isUnchanged(stage) || stage === 'warm';
+
 /** `null`: the signal means nothing there, and is a mistake of the caller. */
 const TRANSITIONS: { readonly [S in SwapStage]: { readonly [G in SwapSignal]: SwapStage | null } } = {
   asked: before('locked'),

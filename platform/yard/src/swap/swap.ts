@@ -7,7 +7,7 @@ import { HeldLocks } from './held-locks.ts';
 import type { SwapReport } from './swap-report.ts';
 import { reportOf } from './swap-record.ts';
 import type { SwapRecord } from './swap-record.ts';
-import { isFinal, isUnchanged, nextStage } from './swap-stage.ts';
+import { isFinal, isToBeJournaled, nextStage } from './swap-stage.ts';
 import type { FinalStage, SwapSignal, SwapStage } from './swap-stage.ts';
 import type { SwapPlan, SwapSurroundings } from './swap-surroundings.ts';
 import { askRegistry } from './steps/ask-registry.ts';
@@ -329,7 +329,7 @@ export class Swap {
     } catch (error) {
       const { message } = error as Error;
       // What cannot be remembered must not change anything; what is changed already goes on, and the registry remembers.
-      if (isUnchanged(stage)) {
+      if (isToBeJournaled(stage)) {
         this.note({ reason: `its journal cannot be written: ${message}` });
         await this.stand('aborting');
         return;
