@@ -76,6 +76,7 @@ export class PartKeeper {
   private lastFault: string | null = null;
   private faultsSeen: Fault[] = [];
   private isFirstTryOver = false;
+  private wasFoundWhole = false;
   private isClosed = false;
   private hasJoined = false;
   private turn: Promise<void> = Promise.resolve();
@@ -104,6 +105,10 @@ export class PartKeeper {
   get detail(): string {
     return this.places.map(({ keeper }) => keeper.detail).find((detail) => detail !== '') ?? '';
   }
+  /** Whether every instance of it had outlived an earlier supervisor when it was started. */
+  get hasOutlived(): boolean {
+    return this.wasFoundWhole;
+  }
   /** Whether its first start has come to an end, good or bad. */
   get hasBeenTried(): boolean {
     return this.isFirstTryOver;
@@ -124,7 +129,9 @@ export class PartKeeper {
     for (let number = 1; number <= count; number += 1) {
       const place = { number, keeper: new InstanceKeeper(this.portsOf(number)) };
       this.places.push(place);
-      place.keeper.start(found.find((record) => record.labels['place'] === String(number)) ?? null);
+      const record = found.find(({ labels }) => labels['place'] === String(number)) ?? null;
+      this.wasFoundWhole = record !== null && (number === 1 || this.wasFoundWhole);
+      place.keeper.start(record);
     }
   }
 

@@ -132,6 +132,9 @@ export class Swap {
   get isPromoted(): boolean {
     return this.promotedNow;
   }
+  get isWithdrawn(): boolean {
+    return this.withdrawing.signal.aborted;
+  }
   get changes(): Changes {
     return this.around.changes;
   }
@@ -141,6 +144,7 @@ export class Swap {
     try {
       if (how === 'interrupted') {
         this.note({ request: { ...this.recordNow.request, holdAt: null } });
+        this.withdrawWhatDied();
         // Over, and nothing was left but to remember it: the disk was full, or the supervisor died just then.
         if (!isFinal(this.stage)) await this.reach('interrupted');
       } else await this.stand('asked');
@@ -279,6 +283,14 @@ export class Swap {
   /** Resolves when somebody has promoted it. */
   untilPromoted(): Promise<void> {
     return this.whileWell((signal) => this.changes.until(() => this.promotedNow, signal));
+  }
+
+  /** What ended while nobody supervised it is taken back as it would have been at once, if the one before has outlived it. */
+  private withdrawWhatDied(): void {
+    const hasOutlived = (service: string, deployment: string | null): boolean =>
+      deployment !== null && this.around.services.get(service)?.find(deployment)?.hasOutlived === true;
+    const dead = this.legs.find(({ service, from, to }) => hasOutlived(service, from) && !hasOutlived(service, to));
+    if (dead !== undefined) this.withdraw(`${dead.to} ended while nobody supervised it`);
   }
 
   private newFault(leg: Leg): Fault | null {

@@ -183,7 +183,7 @@ export class Swaps {
     const stands = () =>
       isFinal(swap.stage) ||
       (swap.stage === 'preview' && !(isPromoted && swap.isPromoted)) ||
-      (swap.stage === 'drained' && !waitsForBake);
+      (swap.stage === 'drained' && !waitsForBake && !swap.isWithdrawn);
     const either = AbortSignal.any([gone, swap.left]);
     await this.around.changes.until(stands, either).catch((error: Error) => {
       if (!swap.left.aborted) throw error;

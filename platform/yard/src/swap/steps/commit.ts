@@ -31,13 +31,13 @@ export async function split(swap: Swap, percent: number): Promise<void> {
 
 /** The one moment that counts. It is not given up half way: what the registry has been asked is waited for. */
 export async function commit(swap: Swap): Promise<SwapSignal> {
-  swap.throwIfUnwell();
   const { isWithoutRollback } = swap.record.request;
-  const epoch = await setLive(swap, ({ from, to }) => ({
-    live: to,
-    standby: isWithoutRollback ? null : from,
-    split: null,
-  }));
+  const epoch = await setLive(
+    swap,
+    ({ from, to }) => ({ live: to, standby: isWithoutRollback ? null : from, split: null }),
+    // While a registry was away, the new deployment may have died; started again, it is not the process that was tested.
+    () => swap.throwIfUnwell(),
+  );
   swap.committed(epoch);
   return 'done';
 }
