@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Watchers } from '@switchyard/contracts/registry';
 import type { Step, Swap } from '../swap.ts';
+import { isLeased } from '../in-flight.ts';
 import { patiently } from './patience.ts';
 
 const POLL_MS = 10;
@@ -46,9 +47,6 @@ function hasEnded({ around }: Swap, watcher: string): boolean {
   const keeper = service === undefined ? undefined : around.services.get(service);
   return keeper !== undefined && !keeper.instances().some(({ record }) => record.id === watcher);
 }
-
-/** One without a lease is gone, or stopped: it will begin by the newest table. */
-export const isLeased = ({ leaseExpiresInMs }: Watchers['watchers'][number]): boolean => leaseExpiresInMs > 0;
 
 /** In the yard's own state, and what the file says of routes now; the registry has decided already, so that a fault here is only told. */
 async function remember(swap: Swap): Promise<void> {

@@ -12,11 +12,10 @@ const LOOK_EVERY_MS = 200;
 const TELL_EVERY_MS = 1_000;
 
 export const bake: Step = async (swap) => {
-  const bakeMs = bakeMsOf(swap);
-  if (bakeMs === 0 || swap.record.request.isWithoutRollback) return 'done';
+  if (!isWatched(swap)) return 'done';
   const untilMs = Date.parse(swap.record.bakesUntil!);
   // A clock that jumps back does not make it longer than it was to be.
-  const endsMs = swap.around.now() + bakeMs;
+  const endsMs = swap.around.now() + bakeMsOf(swap);
   const leftMs = () => Math.min(endsMs - swap.around.now(), untilMs - swap.around.date().getTime());
   await watchFor(swap, leftMs, swap.baselines);
   return 'done';
@@ -25,6 +24,9 @@ export const bake: Step = async (swap) => {
 /** As asked, else the longest that switchyard.yaml says. */
 export const bakeMsOf = (swap: Swap): number =>
   swap.record.request.bakeMs ?? Math.max(...swap.services.map((service) => swap.plan(service).declaration.bakeMs));
+
+/** Whether the new deployments are judged after the commit. Not when nobody wants them taken back. */
+export const isWatched = (swap: Swap): boolean => bakeMsOf(swap) > 0 && !swap.record.request.isWithoutRollback;
 
 /**
  * Watches the new deployments until no time is left or somebody promotes them. Rejects with a SwapFault when one is worse than the one
@@ -35,7 +37,7 @@ export async function watchFor(swap: Swap, leftMs: () => number, before: (leg: L
     let toldMs = -Infinity;
     while (leftMs() > 0 && !swap.isPromoted) {
       await readWatchers(swap, signal);
-      for (const leg of swap.legs) await judgeLeg(swap, leg, before(leg));
+      await judgeLegs(swap, before);
       if (swap.around.now() - toldMs >= TELL_EVERY_MS) {
         toldMs = swap.around.now();
         swap.tell('', figuresOf(swap, leftMs(), before));
@@ -43,6 +45,11 @@ export async function watchFor(swap: Swap, leftMs: () => number, before: (leg: L
       await pause(Math.max(1, Math.min(LOOK_EVERY_MS, leftMs())), undefined, { signal });
     }
   });
+}
+
+/** Rejects with a SwapFault when a new deployment is worse than the one before it. */
+export async function judgeLegs(swap: Swap, before: (leg: Leg) => Traffic | null): Promise<void> {
+  for (const leg of swap.legs) await judgeLeg(swap, leg, before(leg));
 }
 
 async function judgeLeg(swap: Swap, leg: Leg, before: Traffic | null): Promise<void> {

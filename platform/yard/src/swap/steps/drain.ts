@@ -1,14 +1,17 @@
 /** acknowledged -> drained: nobody has a request on the deployment before any more. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Step, Swap } from '../swap.ts';
-import { bakeMsOf } from './bake.ts';
-import { isLeased, readWatchers } from './await-acknowledgements.ts';
+import { bakeMsOf, isWatched, judgeLegs } from './bake.ts';
+import { inFlightOn } from '../in-flight.ts';
+import { readWatchers } from './await-acknowledgements.ts';
 
 const POLL_MS = 15;
 
 export const drain: Step = async (swap) => {
   const before = swap.legs.flatMap(({ from }) => from ?? []);
-  const cut = await swap.whileWell((signal) => untilDrained(swap, before, signal));
+  // One slow request on the deployment before must not shield a new one that fails all the others.
+  const look = async () => (isWatched(swap) ? judgeLegs(swap, swap.baselines) : undefined);
+  const cut = await swap.whileWell((signal) => untilDrained(swap, before, signal, look));
   const bakesUntil = new Date(swap.around.date().getTime() + bakeMsOf(swap)).toISOString();
   swap.note({ cut, bakesUntil });
   if (cut > 0)
@@ -18,16 +21,19 @@ export const drain: Step = async (swap) => {
   return 'done';
 };
 
-/** Answers how many requests still run when the drain time is over: 0 mostly. */
-export async function untilDrained(swap: Swap, deployments: readonly string[], signal: AbortSignal): Promise<number> {
+/** Answers how many requests still run when the drain time is over: 0 mostly. `look` may end it by its rejection. */
+export async function untilDrained(
+  swap: Swap,
+  deployments: readonly string[],
+  signal: AbortSignal,
+  look: () => Promise<void> = () => Promise.resolve(),
+): Promise<number> {
   const timeoutMs = Math.max(...swap.services.map((service) => swap.plan(service).declaration.drainTimeoutMs));
   const deadlineMs = swap.around.now() + timeoutMs;
   let told = 0;
   for (;;) {
-    const watchers = (await readWatchers(swap, signal)).filter(isLeased);
-    const inFlight = watchers
-      .flatMap((watcher) => deployments.map((deployment) => watcher.inFlight[deployment] ?? 0))
-      .reduce((sum, count) => sum + count, 0);
+    const inFlight = inFlightOn(deployments, await readWatchers(swap, signal));
+    await look();
     if (inFlight === 0 || swap.around.now() >= deadlineMs) return inFlight;
     if (inFlight !== told) swap.tell(`${inFlight} in flight on ${deployments.join(', ')}`, { inFlight });
     told = inFlight;

@@ -1,5 +1,4 @@
 /** baked -> retired: the deployment before is told to stop, the last; then the new one may remove what only that one needed. */
-import { isLeased, readWatchers } from './await-acknowledgements.ts';
 import { untilDrained } from './drain.ts';
 import { patiently } from './patience.ts';
 import { setLive } from './set-live.ts';
@@ -8,8 +7,7 @@ import type { Leg, Step, Swap } from '../swap.ts';
 export const retire: Step = async (swap) => {
   const replaced = await letGo(swap);
   const before = replaced.flatMap(({ from }) => from ?? []);
-  const cut = swap.record.cut === 0 ? await leftOn(swap, before) : await untilDrained(swap, before, swap.left);
-  swap.note({ cut });
+  swap.note({ cut: await untilDrained(swap, before, swap.left) });
   await Promise.all(replaced.map((leg) => stopBefore(swap, leg)));
   for (const leg of replaced) await contract(swap, leg);
   return 'done';
@@ -26,12 +24,6 @@ async function letGo(swap: Swap): Promise<readonly Leg[]> {
     const decisions = await patiently(swap, swap.left, () => swap.around.registry.readLive({ signal: swap.left }));
     return swap.legs.filter(({ service, from }) => decisions.services[service]?.live !== from);
   }
-}
-
-async function leftOn(swap: Swap, deployments: readonly string[]): Promise<number> {
-  const watchers = (await readWatchers(swap, swap.left)).filter(isLeased);
-  const isIdle = watchers.every(({ inFlight }) => deployments.every((deployment) => (inFlight[deployment] ?? 0) === 0));
-  return isIdle ? 0 : untilDrained(swap, deployments, swap.left);
 }
 
 async function stopBefore(swap: Swap, { service }: Leg): Promise<void> {
