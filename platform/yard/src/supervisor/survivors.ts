@@ -4,6 +4,7 @@ import type { PartKeeper } from '../keeping/part-keeper.ts';
 import { entryFingerprint } from '../releases/release.ts';
 import type { Release } from '../releases/release.ts';
 import type { SwapRecord } from '../swap/swap-record.ts';
+import { isCommitted } from '../swap/swap-stage.ts';
 import type { Supervisor } from './supervisor.ts';
 import { decideTakeover } from './takeover.ts';
 import type { Takeover, TakeoverPart } from './takeover.ts';
@@ -28,7 +29,7 @@ export async function lookAtSurvivors(
   });
   const ofService = (name: string): TakeoverPart => ({
     name,
-    live: table?.services[name]?.live ?? state.of(name).live,
+    live: table?.services[name]?.live ?? committedIn(unfinished, name) ?? state.of(name).live,
     swapping: unfinished.flatMap((swap) => [swap.services[name]?.from ?? [], swap.services[name]?.to ?? []].flat()),
     entry: null,
   });
@@ -44,3 +45,8 @@ export async function lookAtSurvivors(
   for (const record of survivors) await add(record.deployment, sideOf(record));
   return decideTakeover(survivors, parts, found);
 }
+
+/** What a swap has made live that went no further than to write so in its journal: where nothing runs any more, it is what is to be started. */
+const committedIn = (unfinished: readonly SwapRecord[], name: string): string | null =>
+  unfinished.find(({ stage, services }) => isCommitted(stage) && Object.hasOwn(services, name))?.services[name]?.to ??
+  null;

@@ -1,9 +1,11 @@
 /** The registry's locks that a swap holds: taken together or not at all, renewed while it lasts, with their fencing tokens. */
 import { setTimeout as pause } from 'node:timers/promises';
+import { RegistryError } from '@switchyard/kit/registry/client';
 import type { RegistryClient } from '@switchyard/kit/registry/client';
 
 export const LOCK_TTL_MS = 10_000;
 const RENEW_EVERY_MS = 3_000;
+const UNLOCK_RETRY_MS = 100;
 
 export interface LockedOut {
   readonly service: string;
@@ -52,11 +54,14 @@ export class HeldLocks {
     return null;
   }
 
-  /** Gives them back, also what a supervisor before this one took. A registry that is away frees them when they lapse. */
+  /**
+   * Gives them back, also what a supervisor before this one took. A registry that is away is waited for, as after yard down and yard up, when it
+   * starts beside this; not for longer than they last without it.
+   */
   async release(): Promise<void> {
     this.leave();
-    for (const service of this.services)
-      await this.registry.unlock(service, { holder: this.holder }).catch(() => undefined);
+    const lapsed = AbortSignal.timeout(LOCK_TTL_MS);
+    for (const service of this.services) await this.unlock(service, lapsed);
     this.tokensByService.clear();
   }
 
@@ -64,6 +69,19 @@ export class HeldLocks {
   leave(): void {
     this.renewing?.abort();
     this.renewing = null;
+  }
+
+  private async unlock(service: string, lapsed: AbortSignal): Promise<void> {
+    while (!lapsed.aborted) {
+      try {
+        await this.registry.unlock(service, { holder: this.holder }, { signal: lapsed });
+        return;
+      } catch (error) {
+        const isAway = error instanceof RegistryError && (error.status === 0 || error.status >= 500);
+        if (!isAway) return;
+      }
+      await pause(UNLOCK_RETRY_MS, undefined, { signal: lapsed }).catch(() => undefined);
+    }
   }
 
   private renewFrom(until: AbortController): AbortController {

@@ -48,6 +48,10 @@ export type SwapSignal =
 export const isFinal = (stage: SwapStage): stage is FinalStage =>
   stage === 'retired' || stage === 'aborted' || stage === 'reverted';
 
+/** The registry has made the new one live, and nobody has taken it back. */
+export const isCommitted = (stage: SwapStage): boolean =>
+  stage === 'committed' || stage === 'acknowledged' || stage === 'drained' || stage === 'baked';
+
 /** Nothing has been changed yet that others see. */
 export const isUnchanged = (stage: SwapStage): boolean =>
   stage === 'asked' || stage === 'locked' || stage === 'built' || stage === 'spawned' || stage === 'healthy';
