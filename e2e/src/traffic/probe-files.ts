@@ -24,6 +24,8 @@ export interface ProbeSettings {
   /** Answers 500, but for `/health`, from so long after its start, or after so many requests. */
   readonly failsAfterMs?: number;
   readonly failsAfterRequests?: number;
+  /** Answers 500, but for `/health`, to each tenth request, say. */
+  readonly failsEvery?: number;
   /** Waits so long before each answer. */
   readonly slowMs?: number;
   /** On each answer, such as `{ 'x-switchyard-instance': 'another-1' }`. */

@@ -18,6 +18,7 @@ const settings = {
   onStop: 'exit',
   failsAfterMs: null,
   failsAfterRequests: null,
+  failsEvery: null,
   slowMs: 0,
   headers: {},
   ...readSettings(new URL('probe.json', import.meta.url)),
@@ -39,6 +40,7 @@ let isStopping = false;
 
 const ROUTES = {
   get: (request, response, query) => answer(response, 200, { n: query.get('n'), deployment }),
+  headers: (request, response) => answer(response, 200, { headers: request.headers, deployment }),
   post: count,
   slow: answerSlowly,
   upload: weigh,
@@ -63,6 +65,7 @@ const server = createServer((request, response) => {
 setTimeout(() => {
   server.listen(Number(process.env.PORT ?? 8080), process.env.HOST ?? '127.0.0.1', () => {
     startedAt = performance.now();
+    console.log(`${deployment} listens`);
     process.send?.('ready');
   });
 }, settings.bootMs);
@@ -75,10 +78,11 @@ function readSettings(file) {
 }
 
 function isBroken() {
-  const { failsAfterMs, failsAfterRequests } = settings;
+  const { failsAfterMs, failsAfterRequests, failsEvery } = settings;
   return (
     (failsAfterMs !== null && performance.now() - startedAt >= failsAfterMs) ||
-    (failsAfterRequests !== null && requests > failsAfterRequests)
+    (failsAfterRequests !== null && requests > failsAfterRequests) ||
+    (failsEvery !== null && requests % failsEvery === 0)
   );
 }
 

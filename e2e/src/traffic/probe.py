@@ -19,6 +19,7 @@ SETTINGS = {
     'onStop': 'exit',
     'failsAfterMs': None,
     'failsAfterRequests': None,
+    'failsEvery': None,
     'slowMs': 0,
     'headers': {},
 }
@@ -38,9 +39,11 @@ requests = 0
 
 
 def is_broken():
-    after_ms, after_requests = SETTINGS['failsAfterMs'], SETTINGS['failsAfterRequests']
-    return (after_ms is not None and (time.monotonic() - STARTED_AT) * 1000 >= after_ms) or (
-        after_requests is not None and requests > after_requests
+    after_ms, after_requests, every = (SETTINGS[key] for key in ('failsAfterMs', 'failsAfterRequests', 'failsEvery'))
+    return (
+        (after_ms is not None and (time.monotonic() - STARTED_AT) * 1000 >= after_ms)
+        or (after_requests is not None and requests > after_requests)
+        or (every is not None and requests % every == 0)
     )
 
 
@@ -55,7 +58,7 @@ class Probe(http.server.BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        self.route({'get': self.echo, 'slow': self.answer_slowly, 'stream': self.stream, 'counted': self.counted})
+        self.route({'get': self.echo, 'headers': self.show_headers, 'slow': self.answer_slowly, 'stream': self.stream, 'counted': self.counted})
 
     def do_POST(self):
         self.route({'post': self.count, 'upload': self.weigh})
@@ -105,6 +108,10 @@ class Probe(http.server.BaseHTTPRequestHandler):
 
     def echo(self, _):
         self.answer(200, {'n': self.query.get('n'), 'deployment': DEPLOYMENT})
+
+    def show_headers(self, _):
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.answer(200, {'headers': headers, 'deployment': DEPLOYMENT})
 
     def count(self, pieces):
         number = json.loads(b''.join(pieces))['id']
@@ -166,4 +173,6 @@ if SETTINGS['onStop'] == 'ignore':
 elif SETTINGS['onStop'] == 'exit':
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 time.sleep(SETTINGS['bootMs'] / 1000)
-Server((os.environ.get('HOST', '127.0.0.1'), int(os.environ.get('PORT', '8080'))), Probe).serve_forever()
+server = Server((os.environ.get('HOST', '127.0.0.1'), int(os.environ.get('PORT', '8080'))), Probe)
+print(f'{DEPLOYMENT} listens', flush=True)
+server.serve_forever()
