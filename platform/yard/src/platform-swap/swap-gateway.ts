@@ -3,6 +3,8 @@ import { INSTANCE_HEADER } from '@switchyard/contracts/identity';
 import type { HealthAnswer } from '../keeping/health-check.ts';
 import { freePort } from '../runtime/ports.ts';
 import type { InstanceRecord } from '../runtime/runtime.ts';
+import type { Release } from '../releases/release.ts';
+import type { ServiceState } from '../state/yard-state.ts';
 import { untilSteady } from '../swap/healthy.ts';
 import { SwapFault } from '../swap/swap.ts';
 import { kept, notKept } from './platform-swap.ts';
@@ -49,8 +51,7 @@ export async function swapGateway(swap: PlatformSwap): Promise<InstanceRecord> {
       throw fault;
     }
   } catch (error) {
-    if (swap.hasChanged) await state.setLive('gateway', old.deployment, { standby, side });
-    if (swap.hasChanged) await runtime.relabel(candidate.id, notKept(candidate)).catch(() => undefined);
+    if (swap.hasChanged) await forget(swap, candidate, old, { standby, side });
     // It may have connections by now; the old one accepts, so that this one leaves without haste.
     await runtime.stop(candidate.id, { graceMs: GATEWAY_GRACE_MS, hasten: swap.left });
     throw error;
@@ -58,6 +59,18 @@ export async function swapGateway(swap: PlatformSwap): Promise<InstanceRecord> {
   // It does not accept for long: nobody is to go on with it, whatever becomes of the new one.
   await runtime.relabel(before.id, notKept(before)).catch(() => undefined);
   return before;
+}
+
+/** A supervisor that comes after us goes on with the old one. What cannot be written (the disk is full) keeps the new one from nothing: it is stopped. */
+async function forget(
+  { around }: PlatformSwap,
+  candidate: InstanceRecord,
+  old: Release,
+  before: Pick<ServiceState, 'standby' | 'side'>,
+): Promise<void> {
+  const warn = (error: Error): void => around.warn(error.message);
+  await around.state.setLive('gateway', old.deployment, before).catch(warn);
+  await around.runtime.relabel(candidate.id, notKept(candidate)).catch(warn);
 }
 
 /** The new one lives on, and goes on accepting, for a while in which the old one could still do its work. */

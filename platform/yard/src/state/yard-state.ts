@@ -19,6 +19,10 @@ const serviceState = z.object({
 });
 export type ServiceState = z.infer<typeof serviceState>;
 
+/** What was live before the one that is: what a rollback goes back to. */
+export const liveBefore = ({ live, history }: Pick<ServiceState, 'live' | 'history'>): string | null =>
+  history.findLast((deployment) => deployment !== live) ?? null;
+
 const stateData = z.object({ version: z.literal(1), services: z.record(z.string(), serviceState) });
 type StateData = z.infer<typeof stateData>;
 const stateFile = z.object({ checksum: z.string(), data: z.unknown() });

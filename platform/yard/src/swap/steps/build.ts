@@ -2,6 +2,7 @@
 import type { Swap } from '../swap.ts';
 import { SwapFault } from '../swap.ts';
 import type { Step } from '../swap.ts';
+import { liveBefore } from '../../state/yard-state.ts';
 
 export const build: Step = async (swap) => {
   const { state } = swap.around;
@@ -28,9 +29,8 @@ async function makeNew(swap: Swap, service: string): Promise<string> {
 /** The deployment that was live before the one that is, as long as its release is kept. */
 async function keptBefore(swap: Swap, service: string): Promise<string> {
   const { state, releases } = swap.around;
-  const { live, history } = state.of(service);
-  const before = history.filter((deployment) => deployment !== live).at(-1);
-  if (before === undefined) throw new SwapFault(`nothing was live in ${service} before ${live ?? 'now'}`);
+  const before = liveBefore(state.of(service));
+  if (before === null) throw new SwapFault(`nothing was live in ${service} before ${state.of(service).live ?? 'now'}`);
   if ((await releases.find(before)) === null) throw new SwapFault(`the release of ${before} is not kept any more`);
   return before;
 }
