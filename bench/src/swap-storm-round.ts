@@ -34,8 +34,11 @@ export interface RoundOptions {
   readonly ratePerSecond: number;
   readonly streams: number;
   readonly sockets: number;
-  /** Between two swaps, and before the first one. */
+  /** Before the first swap, and after every `quietEvery`th: what is then neither before nor after a swap is quiet. */
   readonly pauseMs: number;
+  /** Default 1. */
+  readonly quietEvery?: number;
+  readonly slowMaxMs?: number;
   /** More to do under the same traffic, after the swaps. */
   readonly afterwards?: (traffic: Traffic) => Promise<void>;
 }
@@ -72,6 +75,7 @@ export async function runRound(subject: Subject, options: RoundOptions): Promise
     sockets: options.sockets,
     order: subject.order,
     countsFile: subject.countsFile,
+    ...(options.slowMaxMs === undefined ? {} : { slowMaxMs: options.slowMaxMs }),
   });
   await pause(Math.max(1_000, options.pauseMs));
   // Connections are new and code is cold: these are neither quiet nor of a swap.
@@ -80,7 +84,8 @@ export async function runRound(subject: Subject, options: RoundOptions): Promise
   for (let swap = 0; swap < options.swaps; swap++) {
     const moment = await subject.swap();
     moments.push(moment);
-    await pause(options.pauseMs);
+    const isFollowedByQuiet = (swap + 1) % (options.quietEvery ?? 1) === 0;
+    if (isFollowedByQuiet) await pause(options.pauseMs);
     const samples = traffic.takeSamples();
     const recent = moments.slice(-2);
     for (const { atMs, latencyMs } of samples) {
@@ -91,7 +96,8 @@ export async function runRound(subject: Subject, options: RoundOptions): Promise
       if (recent.some((one) => atMs >= one.switchedAtMs && atMs < one.switchedAtMs + SWITCH_MS))
         switchUs.recordValue(us);
     }
-    gapsMs.push(longestGap(samples, moment.startedAtMs, moment.endedAtMs + Math.min(AFTERMATH_MS, options.pauseMs)));
+    const aftermathMs = isFollowedByQuiet ? Math.min(AFTERMATH_MS, options.pauseMs) : 0;
+    gapsMs.push(longestGap(samples, moment.startedAtMs, moment.endedAtMs + aftermathMs));
     process.stderr.write(`\r${subject.name}: ${swap + 1}/${options.swaps} swaps, ${traffic.counts().failed} failed `);
   }
   process.stderr.write('\n');

@@ -11,8 +11,9 @@ import { YardSubject } from './swap-storm-yard.ts';
 import type { CommandTime } from './swap-storm-yard.ts';
 
 const HELP = `Usage: node bench/dist/swap-storm.js [--swaps 10] [--rate 200] [--pause 2] [--rollbacks 5] [--language node|python]
-       [--only switchyard,pm2,nginx,restart] [--peer-swaps 5] [--peer-rate 200] [--streams 20] [--sockets 20]
-Swaps a probe again and again while a client counts every request (rate: requests a second; pause: seconds between swaps).
+       [--only switchyard,pm2,nginx,restart] [--peer-swaps 5] [--peer-rate 200] [--streams 20] [--sockets 20] [--quiet-every 1] [--slow-max 3]
+Swaps a probe again and again while a client counts every request (rate: requests a second; pause: seconds of quiet
+after every so many swaps; slow-max: seconds that the slowest answers take, which each swap waits for).
 The probe behind the yard ends at once on SIGTERM; behind its peers it is tried both ways.
 Fails when a request of the yard's did, or a post was lost or done twice.`;
 const { values } = parseArgs({
@@ -27,6 +28,8 @@ const { values } = parseArgs({
     'peer-rate': { type: 'string' },
     streams: { type: 'string', default: '20' },
     sockets: { type: 'string', default: '20' },
+    'quiet-every': { type: 'string', default: '1' },
+    'slow-max': { type: 'string', default: '3' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -43,6 +46,8 @@ const settings = {
   // The probe in Python has no WebSockets.
   sockets: language === 'python' ? 0 : Number(values.sockets),
   pauseMs: Number(values.pause) * 1000,
+  quietEvery: Number(values['quiet-every']),
+  slowMaxMs: Number(values['slow-max']) * 1000,
 };
 const peerSettings = {
   ...settings,

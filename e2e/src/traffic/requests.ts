@@ -16,7 +16,7 @@ export interface TrafficRequest {
 
 const DEADLINE_MS = 10_000;
 const SLOW_MIN_MS = 500;
-const SLOW_MAX_MS = 3_000;
+export const SLOW_MAX_MS = 3_000;
 const UPLOAD_MS = 1_000;
 const UPLOAD_PIECES = 10;
 const UPLOAD_PIECE_BYTES = 8_192;
@@ -29,6 +29,7 @@ export function makeRequest(
   n: number,
   prefix: string,
   headers: Readonly<Record<string, string>>,
+  slowMaxMs: number,
 ): TrafficRequest {
   switch (kind) {
     case 'get':
@@ -57,7 +58,7 @@ export function makeRequest(
     }
     case 'slow': {
       // Every length, and each length with the head at once and with the head at the end.
-      const ms = SLOW_MIN_MS + ((n * 617) % (SLOW_MAX_MS - SLOW_MIN_MS + 1));
+      const ms = SLOW_MIN_MS + ((n * 617) % (slowMaxMs - SLOW_MIN_MS + 1));
       const head = n % 2 === 0 ? '&head=early' : '';
       return {
         kind,

@@ -9,7 +9,7 @@ import type { Verification } from './counted-posts.ts';
 import type { OrderRule } from './deployment-order.ts';
 import { EventStreamClient } from './event-stream-client.ts';
 import { KeptConnections } from './kept-connections.ts';
-import { describeStatus, makeRequest } from './requests.ts';
+import { describeStatus, makeRequest, SLOW_MAX_MS } from './requests.ts';
 import { SocketClient } from './socket-client.ts';
 import { nowMs, REQUEST_KINDS, Tally } from './tally.ts';
 import type { DeploymentFigures, Failure, KindFigures, RequestKind, Sample, TrafficKind } from './tally.ts';
@@ -31,6 +31,8 @@ export interface TrafficOptions {
   readonly connections?: number;
   /** Ends by itself after so many requests (see `Traffic.finished`); default never. */
   readonly requests?: number;
+  /** Slow answers take from half a second up to this, which a drain then waits for; default 3000. */
+  readonly slowMaxMs?: number;
   /** Sent with every request, such as an Authorization. */
   readonly headers?: Readonly<Record<string, string>>;
   /** `any`: several deployments answer in any order, as in a canary. Default `forwards`: on a connection, one that was replaced must not answer again. */
@@ -86,7 +88,7 @@ const UNDER_WAY_MAX = 10_000;
 const TICK_MS = 2;
 
 export function startTraffic(options: TrafficOptions): Traffic {
-  const { ratePerSecond = 100, prefix = '', headers = {}, requests = Infinity } = options;
+  const { ratePerSecond = 100, prefix = '', headers = {}, requests = Infinity, slowMaxMs = SLOW_MAX_MS } = options;
   const origin = new URL(options.origin);
   const rule: OrderRule = { mayGoBack: options.order === 'any', era: 0 };
   const tally = new Tally();
@@ -120,7 +122,8 @@ export function startTraffic(options: TrafficOptions): Traffic {
   async function send(kind: RequestKind, dueAtMs: number): Promise<void> {
     const n = numbers[kind]++;
     const post = kind === 'post' ? posts.next() : null;
-    const { ask, expectedStatus, ownMs, judge } = makeRequest(kind, post?.id ?? `${kind}${n}`, n, prefix, headers);
+    const id = post?.id ?? `${kind}${n}`;
+    const { ask, expectedStatus, ownMs, judge } = makeRequest(kind, id, n, prefix, headers, slowMaxMs);
     const outcome = await (kind === 'get' || kind === 'post' ? quick : long).send(ask);
     if (outcome.kind === 'broken') return tally.failed(kind, outcome.cause, outcome.reason);
     const { status, body, deployment, disorder } = outcome;
