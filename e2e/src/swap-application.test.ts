@@ -15,6 +15,8 @@ const TURN = ['users', 'feeds', 'front', 'python', 'users', 'feeds', 'node'] as 
 const SWAPS = 20;
 const RELEASES_KEPT = 5;
 const REQUESTS_A_SECOND = 30;
+/** The lease of a watcher is 10 s, renewed every 3 s: so much is left of it when its process has just been stopped, and the next swap commits. */
+const STOPPED_LEASE_MIN_MS = 3_000;
 
 interface Report {
   readonly kind: 'swap' | 'rollback';
@@ -97,6 +99,9 @@ test(
       .flatMap(({ requests }) => Object.values(requests))
       .reduce((sum, told) => sum + told.failed, 0);
     assert.equal(failed, 0, 'the gateway counted failures');
+    // What the swap before has stopped is leased for longer than this, and acknowledges nothing any more.
+    const waits = reports.map(({ commitToAcknowledgedMs }) => commitToAcknowledgedMs!).toSorted((a, b) => a - b);
+    assert.ok(waits[SWAPS / 2]! < STOPPED_LEASE_MIN_MS, `commit to acknowledged: ${waits.join(', ')} ms`);
   },
 );
 
