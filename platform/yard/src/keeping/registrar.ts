@@ -28,6 +28,12 @@ export interface JoiningInstance {
   readonly echoes: boolean;
 }
 
+/**
+ * What is to become of a deployment that is well: it goes live; it stays beside what is live; or a swap decides, after which it goes live
+ * if nothing else is.
+ */
+export type Standing = 'live' | 'beside' | 'undecided';
+
 export class Registrar {
   private readonly client: RegistryClient;
   private readonly note: (message: string) => void;
@@ -52,12 +58,12 @@ export class Registrar {
   }
 
   /**
-   * Registers the instance if it does not do so itself, and makes its deployment live while `goesLive` says so (asked anew each
+   * Registers the instance if it does not do so itself, and makes its deployment live while `standing` says so (asked anew each
    * time: a swap may have made another one live meanwhile); tries for as long as it takes. Rejects only when `leaving` aborts.
    */
   async join(
     instance: JoiningInstance,
-    goesLive: () => boolean,
+    standing: () => Standing,
     leaving: AbortSignal,
   ): Promise<{ readonly epoch: number }> {
     if (!instance.echoes) await this.register(instance, leaving);
@@ -67,7 +73,7 @@ export class Registrar {
     return this.until(leaving, async () => {
       const table = await this.tableUnlessRecovering(leaving);
       if (table === null) {
-        if (!goesLive()) return null;
+        if (standing() !== 'live') return null;
         // After a crash of everything the registry publishes nothing until what was live is back, and some of that waits for us.
         const answer = await this.setLive(instance, epoch, leaving);
         ({ epoch } = answer);
@@ -82,7 +88,8 @@ export class Registrar {
         }
         return null;
       }
-      if (entry?.live === instance.deployment || !goesLive()) return { epoch: table.epoch };
+      if (entry?.live === instance.deployment || standing() === 'beside') return { epoch: table.epoch };
+      if (standing() === 'undecided') return entry?.live === null ? null : { epoch: table.epoch };
       const answer = await this.setLive(instance, table.epoch, leaving);
       return answer.set ? answer : null;
     });

@@ -12,6 +12,7 @@ import type { PartKeeper } from '../keeping/part-keeper.ts';
 import { PostgresKeeper } from '../keeping/postgres-keeper.ts';
 import type { ServiceKeeper } from '../keeping/service-keeper.ts';
 import { Registrar } from '../keeping/registrar.ts';
+import type { Standing } from '../keeping/registrar.ts';
 import { Hooks } from '../launching/hooks.ts';
 import { declarationsOf, gatewayUrl, givenToService, registryUrl } from '../launching/service-parts.ts';
 import { stopOrder } from './stop-order.ts';
@@ -199,7 +200,8 @@ export class Supervisor {
     const { record, host, echoes } = instance;
     const service = this.services.get(record.service)!;
     // What is live during a swap, the swap alone decides.
-    const goesLive = () => service.main === part && !this.swaps.isBusy(service.name);
+    const standing = (): Standing =>
+      service.main !== part ? 'beside' : this.swaps.isBusy(service.name) ? 'undecided' : 'live';
     await this.registrar.join(
       {
         id: record.id,
@@ -212,11 +214,11 @@ export class Supervisor {
         health: release.entry.health,
         echoes,
       },
-      goesLive,
+      standing,
       leaving,
     );
     const { live, side } = this.open.state.of(record.service);
-    if (!goesLive() || (live === record.deployment && side === release.side)) return;
+    if (standing() !== 'live' || (live === record.deployment && side === release.side)) return;
     await this.open.state
       .setLive(record.service, record.deployment, { standby: null, side: release.side })
       .catch((error: Error) =>

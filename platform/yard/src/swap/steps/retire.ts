@@ -26,11 +26,12 @@ async function letGo(swap: Swap): Promise<readonly Leg[]> {
   }
 }
 
-async function stopBefore(swap: Swap, { service }: Leg): Promise<void> {
+async function stopBefore(swap: Swap, { service, to }: Leg): Promise<void> {
   const { services, state } = swap.around;
   const keeper = services.get(service)!;
   // Beside what was live there may be what never became so: a first start that went on failing.
-  await Promise.all([...keeper.beside.keys()].map((deployment) => keeper.retire(deployment)));
+  const others = [...keeper.beside.keys()].filter((deployment) => deployment !== to);
+  await Promise.all(others.map((deployment) => keeper.retire(deployment)));
   await state.change(service, { standby: null });
 }
 

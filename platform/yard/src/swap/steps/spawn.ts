@@ -19,11 +19,13 @@ async function start(swap: Swap, { service, from, to }: Leg): Promise<void> {
   const { services, releases } = swap.around;
   const release = await releases.find(to);
   if (release === null) throw new SwapFault(`the release of ${to} has gone`);
+  const keeper = services.get(service)!;
+  // What goes on trying to be the first that is live would take the new release too, and be in its way.
+  if (from === null) await keeper.main.stop();
   if (release.entry.migrate !== undefined && swap.record.kind === 'swap') {
     swap.tell(`migrating: ${release.entry.migrate}`);
     await swap.around.runHook(release, 'migrate', swap.withdrawn);
   }
-  const keeper = services.get(service)!;
   keeper.startBeside({ ...release, side: idleSide(keeper.main.release) });
   // Looked at from now on: it may end while what is swapped with it migrates.
   swap.candidate({ service, from, to });

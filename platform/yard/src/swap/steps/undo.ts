@@ -17,6 +17,7 @@ export const undo: Step = async (swap) => {
   // Whatever went wrong: what is live is not stopped.
   const isLive = ({ service, to }: Leg) => decisions?.services[service]?.live === to;
   await Promise.all(swap.legs.filter((leg) => !isLive(leg)).map((leg) => stopSoon(swap, leg)));
+  for (const leg of swap.legs) if (leg.from === null) tryAgain(swap, leg);
   return 'done';
 };
 
@@ -36,4 +37,11 @@ async function stopSoon(swap: Swap, { service, to }: Leg): Promise<void> {
   const hastening = setTimeout(() => void keeper.retire(to, true), IDLE_GRACE_MS);
   await keeper.retire(to);
   clearTimeout(hastening);
+}
+
+/** Nothing was live, and what tried to be was stopped for the swap: it goes on trying. */
+function tryAgain({ around }: Swap, { service }: Leg): void {
+  const keeper = around.services.get(service);
+  if (keeper?.state !== 'stopped') return;
+  void keeper.restart().catch((error: Error) => around.warn(`${service}: ${error.message}`));
 }
