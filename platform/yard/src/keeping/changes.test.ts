@@ -1,3 +1,4 @@
+/** Who waits for a condition, and who tells of changes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Changes } from './changes.ts';

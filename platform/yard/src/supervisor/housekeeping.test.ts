@@ -1,3 +1,4 @@
+/** Which releases are kept whatever their number. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { wantedOf } from './housekeeping.ts';

@@ -1,3 +1,4 @@
+/** Who is taken for free of requests. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Watchers } from '@switchyard/contracts/registry';
