@@ -161,6 +161,19 @@ test(
 );
 
 test(
+  'the state of the yard lost whole after a rollback: what was gone back to is live, not the newest',
+  { timeout: 60_000 },
+  async () => {
+    await ends(0, yard, 'swap', 'probe', '--bake', '0s');
+    await ends(0, yard, 'rollback', 'probe');
+    const live = (await liveOf(yard))!;
+    await down();
+    for (const name of ['state.json', 'state.json.previous']) await tear(name);
+    await isLiveAgain(live);
+  },
+);
+
+test(
   'a journal of which no line is whole: what is live stays, and where the file is kept is said',
   { timeout: 60_000 },
   async () => {
