@@ -11,12 +11,11 @@ const IDLE_GRACE_MS = 2_000;
 
 export const undo: Step = async (swap) => {
   const isShown = swap.record.timeline.some(({ stage }) => stage === 'warm');
+  if (isShown) await takeShares(swap);
   const decisions = isShown ? await decisionsOf(swap) : null;
-  const hasShares = ({ service, to }: Leg) => decisions?.services[service]?.split?.[to] !== undefined;
-  if (swap.legs.some(hasShares)) await takeShares(swap);
-  // Whatever went wrong: what is live is not stopped.
-  const isLive = ({ service, to }: Leg) => decisions?.services[service]?.live === to;
-  await Promise.all(swap.legs.filter((leg) => !isLive(leg)).map((leg) => stopSoon(swap, leg)));
+  // Whatever went wrong: what is live, or has a share by somebody else's word, is not stopped.
+  const isUsed = (leg: Leg) => decisions?.services[leg.service]?.live === leg.to || hasShare(decisions, leg);
+  await Promise.all(swap.legs.filter((leg) => !isUsed(leg)).map((leg) => stopSoon(swap, leg)));
   for (const leg of swap.legs) if (leg.from === null) tryAgain(swap, leg);
   return 'done';
 };
@@ -24,11 +23,22 @@ export const undo: Step = async (swap) => {
 const decisionsOf = (swap: Swap): Promise<LiveDecisions> =>
   patiently(swap, swap.left, () => swap.around.registry.readLive({ signal: swap.left }));
 
+const hasShare = (decisions: LiveDecisions | null, { service, to }: Leg): boolean =>
+  decisions?.services[service]?.split?.[to] !== undefined;
+
+/** That of a preview or a canary. Somebody who has decided otherwise meanwhile is told of, and left his way. */
 async function takeShares(swap: Swap): Promise<void> {
-  const epoch = await setLive(swap, ({ from }) => ({ live: from, standby: null, split: null }));
-  await untilAcknowledged(swap, epoch, swap.left);
-  const after = swap.legs.map(({ to }) => to);
-  swap.note({ cut: await untilDrained(swap, after, swap.left) });
+  const decisions = await decisionsOf(swap);
+  if (!swap.legs.some((leg) => hasShare(decisions, leg))) return;
+  try {
+    const epoch = await setLive(swap, ({ from }) => ({ live: from, standby: null, split: null }));
+    await untilAcknowledged(swap, epoch, swap.left);
+    const after = swap.legs.map(({ to }) => to);
+    swap.note({ cut: await untilDrained(swap, after, swap.left) });
+  } catch (error) {
+    swap.left.throwIfAborted();
+    swap.tell((error as Error).message);
+  }
 }
 
 async function stopSoon(swap: Swap, { service, to }: Leg): Promise<void> {
