@@ -32,7 +32,7 @@ async function main(): Promise<void> {
   try {
     const metrics = createMetrics();
     const { registry, checkpoint } = await openRegistry(config, metrics, log);
-    lifecycle.onStop('note of instances', () => checkpoint.stop());
+    lifecycle.onStop('note of instances', () => checkpoint.flush());
     lifecycle.onStop('registry', () => registry.stop());
     measureRegistry(metrics, registry);
     const recovering = {
@@ -92,6 +92,7 @@ async function openRegistry(
     noted: await checkpoint.load(),
     saver,
     onInstances: () => checkpoint.changed(),
+    noteInstances: () => checkpoint.flush(),
     probe,
     hosts: new InstanceHosts(config.INSTANCE_HOSTS),
     limits: {

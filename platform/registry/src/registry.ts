@@ -50,6 +50,8 @@ export interface RegistryOptions {
   readonly saver: StateSaver;
   /** Instances have changed, and what is noted of them is out of date. */
   readonly onInstances: () => void;
+  /** Notes them at once. */
+  readonly noteInstances: () => Promise<void>;
   readonly probe: Probe;
   readonly hosts: InstanceHosts;
   readonly limits: RegistryLimits;
@@ -205,6 +207,8 @@ export class Registry {
 
   /** Compare-and-set of what is live, for the operator. The refusals of epoch and locks go with `table.epoch`, the current one. */
   async setLive(change: LiveChange): Promise<{ epoch: number } | Refusal> {
+    // What becomes live is noted first: a registry that died right after would not know that it has to wait for its instances.
+    await this.options.noteInstances();
     const result = await this.live.change(
       (state) => this.locks.refusalToChange(state, change) ?? liveChanged(state, this.table, change),
     );

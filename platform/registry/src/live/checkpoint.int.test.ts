@@ -34,7 +34,7 @@ test('instances are noted with all they said, however many there are', async (t)
   assert.equal(await checkpoint.load(), null, 'nothing was ever noted');
   put(1_201);
   checkpoint.changed();
-  await checkpoint.stop();
+  await checkpoint.flush();
   const noted = await checkpoint.load();
   assert.equal(noted?.length, 1_201);
   assert.equal(noted[7]?.id, 'u-7');
@@ -48,7 +48,7 @@ test('changes that follow each other are written together', async (t) => {
   assert.equal(clock.pending, 1);
   await clock.advance(1_000);
   assert.equal(clock.pending, 0);
-  await checkpoint.stop();
+  await checkpoint.flush();
   assert.equal((await checkpoint.load())?.length, 3);
 });
 
@@ -56,7 +56,7 @@ test('lines that are torn or of another time are left out, the others are read',
   const { checkpoint, put, file } = await setUp(t);
   put(2);
   checkpoint.changed();
-  await checkpoint.stop();
+  await checkpoint.flush();
   await appendFile(file, '{"id":"x","registration":{"service":"users","port":1,"newField":1}}\n{"id":"y","regis');
   assert.deepEqual(
     (await checkpoint.load())?.map(({ id }) => id),

@@ -59,8 +59,8 @@ export class Checkpoint {
     });
   }
 
-  /** Writes what is waiting. */
-  async stop(): Promise<void> {
+  /** Writes what is waiting, at once; resolves when it is written, or could not be. */
+  async flush(): Promise<void> {
     if (this.cancelTimer !== null) {
       this.cancelTimer();
       this.cancelTimer = null;

@@ -39,6 +39,7 @@ export async function setUp(
       },
     },
     onInstances: () => {},
+    noteInstances: () => Promise.resolve(),
     probe: ({ id }) => Promise.resolve(answers.get(id) ?? 'refused'),
     hosts: new InstanceHosts(['loopback', 'private']),
     limits: { maxInstances: 100, maxServices: 50, maxWatchers: 10, recoveryTimeoutMs: 8_000, ...limits },
