@@ -29,7 +29,7 @@ export async function lookAtSurvivors(
   });
   const ofService = (name: string): TakeoverPart => ({
     name,
-    live: table?.services[name]?.live ?? committedIn(unfinished, name) ?? state.of(name).live,
+    live: table?.services[name]?.live ?? decidedIn(unfinished, name) ?? state.of(name).live,
     swapping: unfinished.flatMap((swap) => [swap.services[name]?.from ?? [], swap.services[name]?.to ?? []].flat()),
     entry: null,
   });
@@ -46,7 +46,14 @@ export async function lookAtSurvivors(
   return decideTakeover(survivors, parts, found);
 }
 
-/** What a swap has made live that went no further than to write so in its journal: where nothing runs any more, it is what is to be started. */
-const committedIn = (unfinished: readonly SwapRecord[], name: string): string | null =>
-  unfinished.find(({ stage, services }) => isCommitted(stage) && Object.hasOwn(services, name))?.services[name]?.to ??
-  null;
+/**
+ * What a swap had decided, as far as its journal tells: where nothing runs any more, it is what is to be started. What was being taken back
+ * is taken back.
+ */
+export function decidedIn(unfinished: readonly SwapRecord[], name: string): string | null {
+  const swap = unfinished.find(({ services }) => Object.hasOwn(services, name));
+  if (swap === undefined) return null;
+  const { from, to } = swap.services[name]!;
+  if (isCommitted(swap.stage)) return to;
+  return swap.stage === 'reverting' ? from : null;
+}

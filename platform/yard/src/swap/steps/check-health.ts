@@ -9,7 +9,7 @@ const ANSWERS = 5;
 const EVERY_MS = 200;
 const ASK_TIMEOUT_MS = 2_000;
 /** To register, and for other instances to start one after another, beyond the time that one may take to start. */
-const REGISTER_MS = 20_000;
+export const REGISTER_MS = 20_000;
 const LINES_SHOWN = 15;
 
 export const checkHealth: Step = async (swap) => {

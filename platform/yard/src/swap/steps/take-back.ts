@@ -3,6 +3,7 @@ import { SwapFault } from '../swap.ts';
 import type { Leg, Step, Swap } from '../swap.ts';
 import { untilAcknowledged } from './await-acknowledgements.ts';
 import { untilDrained } from './drain.ts';
+import { REGISTER_MS } from './check-health.ts';
 import { setLive } from './set-live.ts';
 
 export const takeBack: Step = async (swap) => {
@@ -26,7 +27,7 @@ async function untilHot(swap: Swap, { service, from, to }: Leg): Promise<void> {
   if (part === null)
     throw new SwapFault(`${to} cannot be taken back: ${from ?? 'what was before it'} does not run any more`);
   const { startTimeoutMs } = part.release!.entry;
-  const deadline = AbortSignal.timeout(startTimeoutMs);
+  const deadline = AbortSignal.timeout(startTimeoutMs + REGISTER_MS);
   await swap.changes
     .until(() => part.state === 'ready', AbortSignal.any([swap.left, deadline]))
     .catch((error: Error) => {
