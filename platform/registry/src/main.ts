@@ -84,12 +84,15 @@ async function openRegistry(
   const checkpoint = new Checkpoint({
     folder: config.STATE_DIR,
     instances: () => registry?.table.allInstances() ?? [],
+    watchers: () => registry?.watchers.ids() ?? [],
     clock: systemClock,
     log,
   });
+  const noted = await checkpoint.load();
   registry = new Registry({
     state,
-    noted: await checkpoint.load(),
+    noted: noted?.instances ?? null,
+    notedWatchers: noted?.watchers ?? [],
     saver,
     onInstances: () => checkpoint.changed(),
     noteInstances: () => checkpoint.flush(),

@@ -252,6 +252,18 @@ test('after a restart, watchers are not told before each of them had the time to
   assert.equal(codeOf(registry, 'watchers'), undefined);
 });
 
+test('watchers that are known by name are told of as soon as all of them are back', async () => {
+  const { registry, register } = await setUp({
+    state: saved({ users: 'users-7' }, ['users']),
+    notedWatchers: ['gw-1', 'feeds-1'],
+  });
+  await register('u-1', { service: 'users', deployment: 'users-7', port: 1 }, operator);
+  registry.welcome('gw-1', 'gateway');
+  assert.equal(codeOf(registry, 'watchers'), 'REGISTRY_RECOVERING');
+  registry.welcome('feeds-1', 'client');
+  assert.equal(codeOf(registry, 'watchers'), undefined);
+});
+
 test('an undeclared service waits for the deployment that was live; another becomes live only when that stays away', async () => {
   const { register, read, clock } = await setUp({ state: saved({ blog: 'blog-1' }) });
   await register('b-2', { ...blog('blog-2'), leaseMs: 60_000 });

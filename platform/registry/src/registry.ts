@@ -30,7 +30,10 @@ import { RoutingTable } from './table/routing-table.ts';
 import { Watchers } from './watch/watchers.ts';
 import { WatchStreams } from './watch/watch-streams.ts';
 
-/** After a restart, watchers that were there have come back within this time (kit TableWatch tries at least once a second). */
+/**
+ * After a restart, watchers that were there have come back within this time (kit TableWatch tries at least once a second): those that are
+ * not known by name are waited for as long, and those that have died.
+ */
 const WATCHERS_BACK_MS = 2_500;
 /** Pause before what could not be saved is tried again. */
 const SAVE_AGAIN_MS = 5_000;
@@ -47,8 +50,10 @@ export interface RegistryOptions {
   readonly state: LiveState;
   /** Instances that there were before; null when that is not known. */
   readonly noted: readonly NotedInstance[] | null;
+  /** Watchers that there were before, as far as known. */
+  readonly notedWatchers: readonly string[];
   readonly saver: StateSaver;
-  /** Instances have changed, and what is noted of them is out of date. */
+  /** Instances or watchers have changed, and what is noted of them is out of date. */
   readonly onInstances: () => void;
   /** Notes them at once. */
   readonly noteInstances: () => Promise<void>;
@@ -80,6 +85,8 @@ export class Registry {
   private readonly restored: RestoredInstances;
   private readonly options: RegistryOptions;
   private readonly watchersBackAtMs: number;
+  /** Watchers of before the restart that have not come back yet. */
+  private readonly missingWatchers: Set<string>;
   private isReserving = false;
 
   constructor(options: RegistryOptions) {
@@ -124,7 +131,9 @@ export class Registry {
       clock,
       onOver: (how) => this.recovered(how),
     });
-    this.watchersBackAtMs = this.recovery.isOver ? 0 : clock.nowMs() + WATCHERS_BACK_MS;
+    const nobodyWasThere = this.recovery.isOver && options.notedWatchers.length === 0;
+    this.watchersBackAtMs = nobodyWasThere ? 0 : clock.nowMs() + WATCHERS_BACK_MS;
+    this.missingWatchers = new Set(options.notedWatchers);
     this.apply(state);
     this.restored = new RestoredInstances(options.probe, (instance, isThere) => this.restore(instance, isThere));
   }
@@ -150,7 +159,10 @@ export class Registry {
 
   /** The table and the list of watchers are not to be told while they lack what was there before a restart. */
   refusalToRead(what: 'table' | 'watchers'): Refusal | null {
-    const isReady = this.recovery.isOver && (what === 'table' || this.options.clock.nowMs() >= this.watchersBackAtMs);
+    const areWatchersBack = () =>
+      this.options.clock.nowMs() >= this.watchersBackAtMs ||
+      (this.options.notedWatchers.length > 0 && this.missingWatchers.size === 0);
+    const isReady = this.recovery.isOver && (what === 'table' || areWatchersBack());
     return isReady ? null : refuse(registryErrors.RECOVERING, { retryAfterSeconds: 1 });
   }
 
@@ -173,6 +185,8 @@ export class Registry {
         return withLive(state, { [service]: { live: deployment, standby: null, split: null } });
       }, put);
       if (isRefusal(changed)) return changed;
+      // As in setLive: what is live is waited for after a restart only if it is known that it was there.
+      await this.options.noteInstances();
     }
     return { isNew, leaseMs: registration.leaseMs, revision: this.table.revision };
   }
@@ -231,6 +245,18 @@ export class Registry {
     if (isRefusal(result)) return result;
     await Promise.all(Array.from(this.table.allServices(), ({ name }) => this.follow(name)));
     return { epoch: this.live.state.epoch };
+  }
+
+  /** A watcher that routes asks for the table. False: there are too many. */
+  welcome(watcher: string, role: 'gateway' | 'client'): boolean {
+    const count = this.watchers.count;
+    if (!this.watchers.seen(watcher, role)) return false;
+    this.missingWatchers.delete(watcher);
+    if (this.watchers.count === count) return true;
+    this.options.onInstances();
+    // A gateway that nobody knows of after a restart would not be waited for: it is noted before it hears anything to route by.
+    if (role === 'gateway') void this.options.noteInstances();
+    return true;
   }
 
   acknowledge(watcher: string, acknowledgement: Acknowledgement, caller: Caller): Refusal | null {

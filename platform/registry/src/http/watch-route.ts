@@ -22,7 +22,7 @@ export function watchRoute(registry: Registry): RequestHandler {
         refuse(registryErrors.FULL, { detail: 'Too many watches (MAX_WATCHERS)', retryAfterSeconds: 5 }),
       );
     // A watcher that comes while the registry is recovering is known from then on, so that nobody overlooks it.
-    if (watcher !== undefined && role !== undefined && !registry.watchers.seen(watcher, role))
+    if (watcher !== undefined && role !== undefined && !registry.welcome(watcher, role))
       throw new RefusedRequest(
         refuse(registryErrors.FULL, { detail: 'Too many watchers (MAX_WATCHERS)', retryAfterSeconds: 5 }),
       );

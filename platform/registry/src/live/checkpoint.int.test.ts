@@ -19,6 +19,7 @@ async function setUp(t: TestContext) {
   const checkpoint = new Checkpoint({
     folder,
     instances: () => table.allInstances(),
+    watchers: () => ['gw-1'],
     clock,
     log: createLogger({ service: 'test', level: 'silent' }),
   });
@@ -36,9 +37,10 @@ test('instances are noted with all they said, however many there are', async (t)
   checkpoint.changed();
   await checkpoint.flush();
   const noted = await checkpoint.load();
-  assert.equal(noted?.length, 1_201);
-  assert.equal(noted[7]?.id, 'u-7');
-  assert.equal(noted[7]?.registration.routes[0]?.path, '/api/users');
+  assert.equal(noted?.instances.length, 1_201);
+  assert.equal(noted.instances[7]?.id, 'u-7');
+  assert.deepEqual(noted.watchers, ['gw-1']);
+  assert.equal(noted.instances[7]?.registration.routes[0]?.path, '/api/users');
 });
 
 test('changes that follow each other are written together', async (t) => {
@@ -49,7 +51,7 @@ test('changes that follow each other are written together', async (t) => {
   await clock.advance(1_000);
   assert.equal(clock.pending, 0);
   await checkpoint.flush();
-  assert.equal((await checkpoint.load())?.length, 3);
+  assert.equal((await checkpoint.load())?.instances.length, 3);
 });
 
 test('lines that are torn or of another time are left out, the others are read', async (t) => {
@@ -59,10 +61,10 @@ test('lines that are torn or of another time are left out, the others are read',
   await checkpoint.flush();
   await appendFile(file, '{"id":"x","registration":{"service":"users","port":1,"newField":1}}\n{"id":"y","regis');
   assert.deepEqual(
-    (await checkpoint.load())?.map(({ id }) => id),
+    (await checkpoint.load())?.instances.map(({ id }) => id),
     ['u-0', 'u-1'],
   );
-  assert.equal((await readFile(file, 'utf8')).split('\n').length, 4);
+  assert.equal((await readFile(file, 'utf8')).split('\n').length, 5);
   await writeFile(file, '');
-  assert.deepEqual(await checkpoint.load(), [], 'noted that there was none');
+  assert.deepEqual(await checkpoint.load(), { instances: [], watchers: [] }, 'noted that there was none');
 });

@@ -1,4 +1,4 @@
-/** Notes which instances there are, so that a restarted registry asks them instead of waiting for them; a hint, never a truth. */
+/** Notes which instances and watchers there are, so that a restarted registry asks and awaits them by name; a hint, never a truth. */
 import { open, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { instanceId, registration } from '@switchyard/contracts/registry';
@@ -14,6 +14,13 @@ const WRITTEN_TOGETHER = 500;
 
 const noted = z.strictObject({ id: instanceId, registration });
 export type NotedInstance = z.infer<typeof noted>;
+const notedWatcher = z.strictObject({ watcher: instanceId });
+
+export interface Noted {
+  readonly instances: readonly NotedInstance[];
+  /** Ids of those that routed by the table. */
+  readonly watchers: readonly string[];
+}
 
 /**
  * Instances live in memory: this file is not synced, because what it is for is a registry that dies alone. When the whole machine
@@ -22,21 +29,29 @@ export type NotedInstance = z.infer<typeof noted>;
 export class Checkpoint {
   private readonly file: string;
   private readonly instances: () => Iterable<InstanceRecord>;
+  private readonly watchers: () => Iterable<string>;
   private readonly clock: Clock;
   private readonly log: Logger;
   private cancelTimer: (() => void) | null = null;
   private writing: Promise<void> = Promise.resolve();
   private hasFailed = false;
 
-  constructor(from: { folder: string; instances: () => Iterable<InstanceRecord>; clock: Clock; log: Logger }) {
+  constructor(from: {
+    folder: string;
+    instances: () => Iterable<InstanceRecord>;
+    watchers: () => Iterable<string>;
+    clock: Clock;
+    log: Logger;
+  }) {
     this.file = path.join(from.folder, 'instances.jsonl');
     this.instances = from.instances;
+    this.watchers = from.watchers;
     this.clock = from.clock;
     this.log = from.log;
   }
 
   /** What was noted last; null when that is not known. */
-  async load(): Promise<NotedInstance[] | null> {
+  async load(): Promise<Noted | null> {
     let text: string;
     try {
       text = await readFile(this.file, 'utf8');
@@ -46,10 +61,13 @@ export class Checkpoint {
       return null;
     }
     const lines = text.split('\n').filter((line) => line !== '');
-    const instances = lines.flatMap((line) => readLine(line) ?? []);
-    if (instances.length < lines.length)
-      this.log.warn({ unreadable: lines.length - instances.length }, 'some of the note of instances cannot be read');
-    return instances;
+    const read = lines.flatMap((line) => readLine(line) ?? []);
+    if (read.length < lines.length)
+      this.log.warn({ unreadable: lines.length - read.length }, 'some of the note of instances cannot be read');
+    return {
+      instances: read.filter((one) => 'id' in one),
+      watchers: read.flatMap((one) => ('watcher' in one ? one.watcher : [])),
+    };
   }
 
   changed(): void {
@@ -74,6 +92,7 @@ export class Checkpoint {
       try {
         const file = await open(`${this.file}.new`, 'w', 0o600);
         try {
+          await file.write(Array.from(this.watchers(), (watcher) => `${JSON.stringify({ watcher })}\n`).join(''));
           const instances = [...this.instances()];
           for (let at = 0; at < instances.length; at += WRITTEN_TOGETHER)
             await file.write(
@@ -98,9 +117,9 @@ export class Checkpoint {
 const lineOf = ({ id, registrationJson }: InstanceRecord): string =>
   `{"id":${JSON.stringify(id)},"registration":${registrationJson}}\n`;
 
-function readLine(line: string): NotedInstance | null {
+function readLine(line: string): NotedInstance | z.infer<typeof notedWatcher> | null {
   try {
-    return noted.parse(JSON.parse(line));
+    return z.union([noted, notedWatcher]).parse(JSON.parse(line));
   } catch {
     return null;
   }

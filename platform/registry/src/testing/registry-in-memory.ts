@@ -20,6 +20,7 @@ export async function setUp(
   before: {
     state?: LiveState;
     noted?: NotedInstance[] | null;
+    notedWatchers?: string[];
     answers?: Record<string, ProbeOutcome | Promise<ProbeOutcome>>;
     isDiskFull?: boolean;
   } = {},
@@ -31,6 +32,7 @@ export async function setUp(
   const registry = new Registry({
     state: disk.state,
     noted: before.noted ?? null,
+    notedWatchers: before.notedWatchers ?? [],
     saver: {
       save: (state) => {
         if (disk.isFull) return Promise.reject(Object.assign(new Error('full'), { code: 'ENOSPC' }));

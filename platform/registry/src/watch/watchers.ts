@@ -35,6 +35,10 @@ export class Watchers {
     return this.watchers.size;
   }
 
+  ids(): Iterable<string> {
+    return this.watchers.keys();
+  }
+
   /** Notes a watcher that asks for the table, whether or not it gets it now. False: there are too many. */
   seen(id: string, role: Role): boolean {
     const known = this.watchers.get(id);
