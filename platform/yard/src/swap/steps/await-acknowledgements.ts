@@ -6,16 +6,22 @@ import { isLeased } from '../in-flight.ts';
 import { patiently } from './patience.ts';
 
 const POLL_MS = 10;
+/** A registry that is away for longer is told when it is back. */
+const DECLARE_TIMEOUT_MS = 10_000;
 /** Watchers of services go by the id of their instance: deployment, place, and what makes it unique. */
 const INSTANCE_ID = /^(.+)-\d+\.\d+\.[0-9a-f]{12}$/;
 
 export const awaitAcknowledgements: Step = async (swap) => {
   for (const { service, to } of swap.legs) swap.around.services.get(service)!.exchange(to);
   const remembering = remember(swap);
-  const watchers = await swap.whileWell((signal) => untilAcknowledged(swap, swap.record.epoch!, signal));
-  swap.acknowledged();
-  await remembering;
-  swap.tell(`by ${watchers} who route`, { watchers });
+  try {
+    const watchers = await swap.whileWell((signal) => untilAcknowledged(swap, swap.record.epoch!, signal));
+    swap.acknowledged();
+    swap.tell(`by ${watchers} who route`, { watchers });
+  } finally {
+    // Also before it is taken back, which is remembered in the same place.
+    await remembering;
+  }
   return 'done';
 };
 
@@ -59,7 +65,7 @@ async function remember(swap: Swap): Promise<void> {
       if (swap.record.kind === 'rollback')
         await state.change(service, { history: state.of(service).history.filter((deployment) => deployment !== from) });
     }
-    await swap.around.declare(swap.left);
+    await swap.around.declare(AbortSignal.any([swap.left, AbortSignal.timeout(DECLARE_TIMEOUT_MS)]));
   } catch (error) {
     swap.left.throwIfAborted();
     swap.tell(`could not be remembered: ${(error as Error).message}`);
