@@ -21,7 +21,8 @@ describe('a swap', { timeout: 120_000 }, () => {
     try {
       await yard.done(['up', '-d']);
       await yard.done(['swap', 'web', '--no-wait']);
-      await yard.done(['swap', 'web', '--no-wait']);
+      await yard.done(['swap', 'web', '--preview']);
+      await yard.done(['promote', 'web', '--no-wait']);
       assert.equal((await yard.json('/web'))['deployment'], 'web-3');
 
       await yard.done(['swap', 'web', '--preview']);

@@ -171,6 +171,11 @@ export class Swap {
     this.changes.notify();
   }
 
+  /** Whether anybody waits for the end of the bake from now on; if not, the next swap may end it. */
+  noteWaiter(waitsForBake: boolean): void {
+    this.note({ request: { ...this.recordNow.request, waitsForBake } });
+  }
+
   /** The supervisor ends; the next one goes on from the journal. */
   leave(): void {
     this.leaving.abort(new Left('the yard is being stopped'));

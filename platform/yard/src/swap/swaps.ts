@@ -92,7 +92,7 @@ export class Swaps {
     if (this.isLeaving) throw new CommandFailed('the yard is being stopped');
     const swap = new Swap(this.recordOf(request), this.around);
     this.run(swap, 'new');
-    return this.standing(swap, request, gone);
+    return this.standingForAsker(swap, request, gone);
   }
 
   /** Gives up the swap of a service before its commit, takes it back in its bake. */
@@ -112,8 +112,9 @@ export class Swaps {
     const { stage } = swap;
     if (stage !== 'preview' && stage !== 'canary' && stage !== 'drained')
       throw new CommandFailed(`nothing is to be promoted in ${service}: its swap is ${stage}`);
+    swap.noteWaiter(waitsForBake);
     swap.promote();
-    return this.standing(swap, { waitsForBake }, gone, stage === 'preview');
+    return this.standingForAsker(swap, { waitsForBake }, gone, stage === 'preview');
   }
 
   /** The supervisor ends: what goes on is left to the next one. */
@@ -171,6 +172,12 @@ export class Swaps {
 
   private busy(service: string): void {
     this.busyUntilMs.set(service, this.around.date().getTime());
+  }
+
+  /** For the one whose swap it is: when he goes away, nobody waits for its bake any more. */
+  private standingForAsker(...[swap, asked, gone, isPromoted]: Parameters<Swaps['standing']>): Promise<SwapAnswer> {
+    gone.addEventListener('abort', () => swap.noteWaiter(false), { once: true });
+    return this.standing(swap, asked, gone, isPromoted);
   }
 
   /** How the swap stands once it is over, or once nothing but waiting is left of it that the asker does not wait for. */
