@@ -9,7 +9,7 @@ import type { InstanceRecord } from '../runtime/runtime.ts';
 import type { SwapReport } from '../swap/swap-report.ts';
 import type { SwapRequest } from '../swap/swap-request.ts';
 import type { SwapStage } from '../swap/swap-stage.ts';
-import { SwapFault } from '../swap/swap.ts';
+import { SwapFault } from '../swap/swap-fault.ts';
 import type { PlatformPart, PlatformSurroundings } from './platform-surroundings.ts';
 
 const LINES_SHOWN = 15;

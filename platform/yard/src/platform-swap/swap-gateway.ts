@@ -6,7 +6,7 @@ import type { InstanceRecord } from '../runtime/runtime.ts';
 import type { Release } from '../releases/release.ts';
 import type { ServiceState } from '../state/yard-state.ts';
 import { untilSteady } from '../swap/healthy.ts';
-import { SwapFault } from '../swap/swap.ts';
+import { SwapFault } from '../swap/swap-fault.ts';
 import { kept, notKept } from './platform-swap.ts';
 import type { PlatformSwap } from './platform-swap.ts';
 

@@ -5,7 +5,7 @@ import { checkHealth } from '../keeping/health-check.ts';
 import { freePort } from '../runtime/ports.ts';
 import type { Release } from '../releases/release.ts';
 import { untilSteady } from '../swap/healthy.ts';
-import { SwapFault } from '../swap/swap.ts';
+import { SwapFault } from '../swap/swap-fault.ts';
 import type { PlatformSwap } from './platform-swap.ts';
 
 const PROOF = { answers: 3, everyMs: 100 };

@@ -4,6 +4,7 @@ import type { Traffic } from '@switchyard/contracts/registry';
 import type { Changes } from '../keeping/changes.ts';
 import type { Fault, PartKeeper } from '../keeping/part-keeper.ts';
 import { HeldLocks } from './held-locks.ts';
+import { SwapFault } from './swap-fault.ts';
 import type { SwapReport } from './swap-report.ts';
 import { reportOf } from './swap-record.ts';
 import type { SwapRecord } from './swap-record.ts';
@@ -50,16 +51,6 @@ const WAY: { readonly [S in Exclude<SwapStage, FinalStage>]: Step } = {
   aborting: undo,
   reverting: takeBack,
 };
-
-/** Why a swap goes no further: a sentence, and what the new deployment logged last. */
-export class SwapFault extends Error {
-  readonly lines: readonly string[];
-  constructor(message: string, lines: readonly string[] = []) {
-    super(message);
-    this.name = 'SwapFault';
-    this.lines = lines;
-  }
-}
 
 const SAMPLE_EVERY_MS = 400;
 

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Traffic } from '@switchyard/contracts/registry';
 import { judge } from '../judge.ts';
-import { SwapFault } from '../swap.ts';
+import { SwapFault } from '../swap-fault.ts';
 import type { Leg, Step, Swap } from '../swap.ts';
 import { meanLatencyMs, WINDOW_MS } from '../traffic-sums.ts';
 import { readWatchers } from './await-acknowledgements.ts';

@@ -1,6 +1,6 @@
 /** locked -> built: a new deployment of each service, from the working tree as it is now; for a rollback, the kept one. */
 import type { Swap } from '../swap.ts';
-import { SwapFault } from '../swap.ts';
+import { SwapFault } from '../swap-fault.ts';
 import type { Step } from '../swap.ts';
 import { liveBefore } from '../../state/yard-state.ts';
 

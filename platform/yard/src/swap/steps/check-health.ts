@@ -2,7 +2,7 @@
 import { checkHealth as askHealth } from '../../keeping/health-check.ts';
 import { lastLines } from '../../logs/last-lines.ts';
 import { untilSteady } from '../healthy.ts';
-import { SwapFault } from '../swap.ts';
+import { SwapFault } from '../swap-fault.ts';
 import type { Leg, Step, Swap } from '../swap.ts';
 
 const ANSWERS = 5;

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LiveDecisions } from '@switchyard/contracts/registry';
 import { RegistryError } from '@switchyard/kit/registry/client';
-import { SwapFault } from '../swap.ts';
+import { SwapFault } from '../swap-fault.ts';
 import type { Leg, Swap } from '../swap.ts';
 import { patiently } from './patience.ts';
 

@@ -1,6 +1,6 @@
 /** built -> spawned: the new deployments run, on the side that is idle, beside what is live. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { SwapFault } from '../swap.ts';
+import { SwapFault } from '../swap-fault.ts';
 import type { Leg, Step, Swap } from '../swap.ts';
 import { sideOf } from '../../keeping/part-keeper.ts';
 import type { Release } from '../../releases/release.ts';

@@ -1,5 +1,5 @@
 /** reverting -> reverted: the deployment before is live again, by one compare-and-set, and the new one is stopped. */
-import { SwapFault } from '../swap.ts';
+import { SwapFault } from '../swap-fault.ts';
 import type { Leg, Step, Swap } from '../swap.ts';
 import { untilAcknowledged } from './await-acknowledgements.ts';
 import { untilDrained } from './drain.ts';

@@ -1,5 +1,5 @@
 /** asked -> locked: nobody else swaps these services meanwhile. */
-import { SwapFault } from '../swap.ts';
+import { SwapFault } from '../swap-fault.ts';
 import type { Step } from '../swap.ts';
 import { patiently } from './patience.ts';
 

@@ -1,5 +1,5 @@
 /** healthy -> warm: what switchyard.yaml asks of a new instance before people do. */
-import { SwapFault } from '../swap.ts';
+import { SwapFault } from '../swap-fault.ts';
 import type { Step } from '../swap.ts';
 import { warmUp } from '../warm-up.ts';
 import { lastLinesOf } from './check-health.ts';
