@@ -15,7 +15,7 @@ const service = (name: string): ServiceToBe => ({
 const journals = (yard: YardFixture) => readdir(join(yard.root, '.yard/journal'));
 
 describe('a swap', { timeout: 120_000 }, () => {
-  it('ends the bake that nobody waits for; what the next yard up cannot go on with is undone, or forgotten', async () => {
+  it('ends the bake that nobody waits for; what the next yard up cannot go on with is undone, or forgotten, or gone back from', async () => {
     const web = service('web');
     const yard = await YardFixture.make({ web, other: service('other') });
     try {
@@ -33,10 +33,13 @@ describe('a swap', { timeout: 120_000 }, () => {
       assert.match(await yard.done(['history', 'web']), /web-4 +aborted/);
 
       await yard.done(['swap', 'other', '--no-wait']);
+      await yard.done(['swap', 'web', '--no-wait']);
       await yard.done(['down']);
       await yard.declare({ web });
       await yard.done(['up', '-d']);
-      assert.deepEqual(await journals(yard), []);
+      assert.equal((await journals(yard)).length, 1);
+      assert.equal((await yard.json('/web'))['deployment'], 'web-5');
+      await yard.done(['rollback', 'web', '--no-wait']);
       assert.equal((await yard.json('/web'))['deployment'], 'web-3');
     } finally {
       await yard.cleanUp();

@@ -64,7 +64,10 @@ export class Swaps {
   /** Finishes or undoes them, in the background. */
   resume(records: readonly SwapRecord[]): void {
     this.interrupted = records.map((record) => new Swap(record, this.around));
-    for (const swap of this.interrupted) this.run(swap, 'interrupted');
+    for (const swap of this.interrupted) {
+      swap.noteWaiter(false);
+      this.run(swap, 'interrupted');
+    }
     this.opened.resolve();
   }
 
@@ -267,8 +270,11 @@ export class Swaps {
 
 const isOfAny = ({ services }: SwapRecord): boolean => Object.keys(services).length > 0;
 
-const isHot = ({ stage, record }: Swap): boolean =>
-  !record.request.isWithoutRollback && (stage === 'committed' || stage === 'acknowledged' || stage === 'drained');
+/** The deployments before run, and are gone back to by the change alone. After yard down, or a crash of the machine, they do not. */
+const isHot = ({ stage, record, legs, around }: Swap): boolean =>
+  !record.request.isWithoutRollback &&
+  (stage === 'committed' || stage === 'acknowledged' || stage === 'drained') &&
+  legs.every(({ service, from }) => from !== null && (around.services.get(service)?.find(from) ?? null) !== null);
 
 /** Whether it had a bake that the next swap may end: who asks for that one meanwhile does not ask too late. */
 const hadOpenBake = ({ record }: Swap): boolean =>
