@@ -1,6 +1,7 @@
 /** Proves what a process that logs writes, and what it hides. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -32,4 +33,19 @@ describe('a log', () => {
     assert.equal((lines[1]!['err'] as { message: string }).message, 'why');
     assert.doesNotMatch(stdout, /hunter2/);
   });
+
+  it(
+    'that cannot be written ends nothing',
+    { skip: existsSync('/dev/full') ? false : 'no /dev/full here' },
+    async () => {
+      const script = `
+      import { createLogger } from ${JSON.stringify(import.meta.resolve('./log.js'))};
+      const log = createLogger({ service: 'tea' });
+      for (let line = 0; line < 3; line += 1) log.info('not written');
+      setImmediate(() => process.stderr.write('alive'));`;
+      const shell = `exec "$0" --input-type=module -e "$1" >/dev/full`;
+      const { stderr } = await run('/bin/sh', ['-c', shell, process.execPath, script], { timeout: 20_000 });
+      assert.equal(stderr, 'alive');
+    },
+  );
 });

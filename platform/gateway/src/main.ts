@@ -2,6 +2,7 @@
 import { ConfigError } from '@switchyard/kit/config';
 import { Lifecycle } from '@switchyard/kit/lifecycle';
 import { createLogger } from '@switchyard/kit/log';
+import { writeLogLines } from '@switchyard/kit/log-output';
 import { readGatewayConfig } from './config.ts';
 import type { GatewayEnvironment } from './config.ts';
 import { LEAVE_WITHIN_MS, startGateway } from './gateway.ts';
@@ -36,7 +37,7 @@ process.on('SIGUSR2', () => {
   else void gateway.told();
 });
 try {
-  const started = await startGateway({ environment, log, writeLines: (lines) => process.stdout.write(lines) });
+  const started = await startGateway({ environment, log, writeLines: writeLogLines });
   gateway = started;
   lifecycle.onStop('gateway', () => started.stop());
   lifecycle.started();

@@ -48,6 +48,8 @@ export interface KeeperPorts {
   leave(instance: WellInstance): Promise<void>;
   onPhase(phase: Phase, detail: string, tookMs: number | null): void;
   onFault(message: string, lines: readonly string[]): void;
+  /** Nothing of this instance is left. */
+  onEnded(id: string): void;
   now(): number;
 }
 
@@ -227,6 +229,7 @@ export class InstanceKeeper {
     if (this.well !== null) await this.ports.leave(this.well);
     this.well = null;
     await this.ports.runtime.stop(record.id, { graceMs: this.graceMs, hasten: this.hastener.signal });
+    this.ports.onEnded(record.id);
     this.current = null;
   }
 

@@ -60,6 +60,8 @@ export interface Fault {
 const SETTLED: ReadonlySet<Phase> = new Set(['ready', 'pausing', 'stopped']);
 const NEVER = new AbortController().signal;
 
+const FAULTS_KEPT = 20;
+
 interface Place {
   readonly number: number;
   readonly keeper: InstanceKeeper;
@@ -75,6 +77,7 @@ export class PartKeeper {
   private candidate: Release | null = null;
   private lastFault: string | null = null;
   private faultsSeen: Fault[] = [];
+  private endedLately: string[] = [];
   private isFirstTryOver = false;
   private wasFoundWhole = false;
   private isClosed = false;
@@ -101,6 +104,10 @@ export class PartKeeper {
   /** Every time an instance of it ended by itself or could not be started, oldest first; at most the last 20. */
   get faults(): readonly Fault[] {
     return this.faultsSeen;
+  }
+  /** Whether an instance of this id was seen to end, a short while ago. */
+  hasEnded(id: string): boolean {
+    return this.endedLately.includes(id);
   }
   get detail(): string {
     return this.places.map(({ keeper }) => keeper.detail).find((detail) => detail !== '') ?? '';
@@ -213,6 +220,10 @@ export class PartKeeper {
       leave: (instance: WellInstance) => this.options.leave(instance),
       onPhase: (phase: Phase, detail: string, tookMs: number | null) => this.onPhase(phase, detail, tookMs),
       onFault: (message: string, lines: readonly string[]) => this.onFault(message, lines),
+      onEnded: (id: string) => {
+        this.endedLately = [...this.endedLately, id].slice(-FAULTS_KEPT);
+        this.options.changes.notify();
+      },
     };
   }
 
@@ -311,7 +322,7 @@ export class PartKeeper {
   private onFault(message: string, lines: readonly string[]): void {
     const isRepeated = this.lastFault === message;
     this.lastFault = message;
-    this.faultsSeen = [...this.faultsSeen, { message, lines }].slice(-20);
+    this.faultsSeen = [...this.faultsSeen, { message, lines }].slice(-FAULTS_KEPT);
     this.isFirstTryOver = true;
     this.options.tell({ kind: 'fault', part: this.name, message, lines: [...lines], isRepeated });
   }

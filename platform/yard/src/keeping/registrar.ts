@@ -1,6 +1,6 @@
 /** Speaks to the registry for the yard: declares its services, makes deployments live, registers what does not register itself. */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { DeclarationsInput, RegistrationInput, Table } from '@switchyard/contracts/registry';
+import type { DeclarationsInput, LiveDecisions, RegistrationInput, Table } from '@switchyard/contracts/registry';
 import { RegistryClient, RegistryError } from '@switchyard/kit/registry/client';
 import { checkHealth } from './health-check.ts';
 
@@ -52,9 +52,14 @@ export class Registrar {
     });
   }
 
-  /** The table, or null when the registry does not answer with one. */
-  async table(signal: AbortSignal) {
-    return this.client.readTable({ signal }).catch(() => null);
+  /** What is live as it was decided, also while the registry recovers; null when it does not answer. */
+  async decisions(signal: AbortSignal): Promise<LiveDecisions | null> {
+    return this.client.readLive({ signal }).catch(() => null);
+  }
+
+  /** The same, until it answers. */
+  decided(signal: AbortSignal): Promise<LiveDecisions> {
+    return this.until(signal, () => this.decisions(signal));
   }
 
   /**

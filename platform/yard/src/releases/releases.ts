@@ -21,6 +21,8 @@ export interface ReleaseSource {
   readonly dir: string;
   /** Folder of the yard: a service below it keeps its place relative to it. */
   readonly within: string;
+  /** Command that made it what it is: by another one it would be another. */
+  readonly build?: string | undefined;
   readonly entry: ReleaseEntry;
 }
 
@@ -73,6 +75,7 @@ export class Releases {
       hash.update(`${path}\0${await contentFingerprint(absolute, entries)}\n`);
       folders.push({ path, entries });
     }
+    if (source.build !== undefined) hash.update(`build ${source.build}\n`);
     hash.update(`${entryFingerprint(source.entry)}\0${packages?.key ?? ''}\n`);
     return { source, fingerprint: hash.digest('hex'), closure, folders, packages };
   }

@@ -108,6 +108,7 @@ async function answerRequest(
         unfollow();
         break;
       case 'follow': {
+        for (const event of supervisor.notesOfStart) answer({ answer: 'event', event });
         const failed = await supervisor.settled(gone);
         if (failed.length > 0) {
           const them = failed.length === 1 ? 'it' : 'them';

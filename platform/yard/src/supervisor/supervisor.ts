@@ -24,6 +24,8 @@ import { platformSurroundings, swapSurroundings } from './swap-surroundings.ts';
 import { yardParts } from './yard-parts.ts';
 
 const READY_POLL_MS = 50;
+const NOTES_KEPT = 50;
+const RELEARN_TIMEOUT_MS = 20_000;
 const STRAY_GRACE_MS = 5_000;
 
 export interface SupervisorOptions {
@@ -55,6 +57,7 @@ export class Supervisor {
   private readonly ending = new AbortController();
   private stopping: Promise<void> | null = null;
   private isReadyNow = false;
+  private notes: readonly YardEvent[] = [];
   private isHastened = false;
 
   constructor(options: SupervisorOptions) {
@@ -112,6 +115,11 @@ export class Supervisor {
     return this.isReadyNow;
   }
 
+  /** What was noted before everything was ready: whoever begins to follow has not heard it. */
+  get notesOfStart(): readonly YardEvent[] {
+    return this.notes;
+  }
+
   /** Calls `listener` with every event from now on; the answer ends that. */
   onEvent(listener: (event: YardEvent) => void): () => void {
     this.listeners.add(listener);
@@ -131,6 +139,7 @@ export class Supervisor {
       const main = adopted.get(part.name)?.main;
       part.start(main?.records, main?.release ?? null);
     }
+    if (state.fault !== null) await this.relearn();
     for (const service of this.services.values()) {
       const found = adopted.get(service.name);
       service.start(found?.main ?? null, found?.beside);
@@ -138,6 +147,19 @@ export class Supervisor {
     this.swaps.resume(unfinished);
     void rotateUntil(folder.logs, this.ending.signal);
     void this.announce();
+  }
+
+  /** The yard's own state is lost, or older than it should be: the registry remembers what was live. */
+  private async relearn(): Promise<void> {
+    const { state, releases } = this.open;
+    const signal = AbortSignal.any([this.ending.signal, AbortSignal.timeout(RELEARN_TIMEOUT_MS)]);
+    const decisions = await this.registrar.decided(signal).catch(() => null);
+    for (const name of this.services.keys()) {
+      const live = decisions?.services[name]?.live ?? null;
+      const release = live === null ? null : await releases.find(live);
+      if (release !== null && state.of(name).live !== live)
+        await state.setLive(name, release.deployment, { standby: null, side: release.side });
+    }
   }
 
   /** Resolves when everything is ready, or what is not has failed its first start. Answers the names of the failed. */
@@ -173,6 +195,7 @@ export class Supervisor {
     else if (event.kind === 'swap' && event.detail === '')
       this.open.log.write('info', `swap ${event.stage}`, { swap: event.id, services: event.services });
     else if (event.kind === 'note') this.open.log.write('warn', event.message, { part: event.part });
+    if (event.kind === 'note' && !this.isReadyNow) this.notes = [...this.notes, event].slice(-NOTES_KEPT);
     for (const listener of this.listeners) listener(event);
     if (event.kind === 'phase' && event.part === 'postgres' && event.phase === 'ready') this.followPostgres();
     this.changes.notify();

@@ -20,7 +20,8 @@ export async function lookAtSurvivors(
   const { runtime, releases, state } = open;
   const survivors = await runtime.list();
   // A registry that goes on knows better than our file what is live: the supervisor may have died between the two.
-  const table = survivors.some(({ service }) => service === 'registry') ? await registrar.table(NEVER) : null;
+  const isDecided = survivors.some(({ service }) => service === 'registry');
+  const decisions = isDecided ? await registrar.decisions(NEVER) : null;
   const ofPlatform = ({ name, source }: PartKeeper): TakeoverPart => ({
     name,
     live: state.of(name).live,
@@ -29,7 +30,7 @@ export async function lookAtSurvivors(
   });
   const ofService = (name: string): TakeoverPart => ({
     name,
-    live: table?.services[name]?.live ?? decidedIn(unfinished, name) ?? state.of(name).live,
+    live: decisions?.services[name]?.live ?? decidedIn(unfinished, name) ?? state.of(name).live,
     swapping: unfinished.flatMap((swap) => [swap.services[name]?.from ?? [], swap.services[name]?.to ?? []].flat()),
     entry: null,
   });

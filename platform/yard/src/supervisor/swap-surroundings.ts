@@ -12,6 +12,9 @@ import type { SwapSurroundings } from '../swap/swap-surroundings.ts';
 import { yardOrFail } from '../yard-file/read-yard-file.ts';
 import type { Supervisor, SupervisorOptions } from './supervisor.ts';
 
+/** Watchers go by the id of their instance: deployment, place, and what makes it unique. */
+const INSTANCE_ID = /^(.+)-\d+\.\d+\.[0-9a-f]{12}$/;
+
 export function swapSurroundings(
   supervisor: Supervisor,
   preparation: Preparation,
@@ -41,6 +44,12 @@ export function swapSurroundings(
       // The registry is told the same when it has restarted.
       supervisor.declarations = declarationsOf(yardOrFail(folder.file), services.keys());
       return registrar.declare(supervisor.declarations, signal);
+    },
+    hasEnded: (watcher) => {
+      const keeper = services.get(INSTANCE_ID.exec(watcher)?.[1] ?? '');
+      // Of gateways two may serve at once, and one that leaves is kept by nobody: only what was seen to end has ended.
+      if (keeper === undefined) return supervisor.gateway.hasEnded(watcher);
+      return !keeper.instances().some(({ record }) => record.id === watcher);
     },
     runHook: (release, which, signal) => supervisor.hooks.run(release, which, signal),
     remember: async (report) => {

@@ -32,6 +32,11 @@ export interface SwapSurroundings {
   planAtStart(service: string): SwapPlan;
   /** Tells the registry what the file says now of routes. */
   declare(signal: AbortSignal): Promise<void>;
+  /**
+   * Whether a watcher is an instance of this yard whose process is over: it routes nobody, however long its lease lasts. What one swap has
+   * stopped would else hold up the next one for up to 10 s. Of anybody else the lease alone tells.
+   */
+  hasEnded(watcher: string): boolean;
   /** Runs a hook of a release to its end; rejects with a sentence and the last lines of its log. */
   runHook(release: Release, which: 'migrate' | 'contract', signal: AbortSignal): Promise<void>;
   /** The swap is over: its report goes to the history, what is not needed any more is removed. */

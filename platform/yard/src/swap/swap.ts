@@ -78,6 +78,7 @@ export class Swap {
   readonly withdrawn = AbortSignal.any([this.withdrawing.signal, this.leaving.signal]);
   private promotedNow = false;
   private detailNow = '';
+  private isOverNow = false;
   private committedAtMs: number | null = null;
   private readonly faultsBefore = new Map<string, number>();
   private readonly plans = new Map<string, SwapPlan>();
@@ -120,6 +121,10 @@ export class Swap {
   get left(): AbortSignal {
     return this.leaving.signal;
   }
+  /** It goes no further here, whatever stage it has reached. */
+  get isOver(): boolean {
+    return this.isOverNow;
+  }
   get isPromoted(): boolean {
     return this.promotedNow;
   }
@@ -145,7 +150,9 @@ export class Swap {
     } catch (error) {
       if (!(error instanceof Left)) this.tell(`it stops here: ${(error as Error).message}`);
       this.locks.leave();
+      this.isOverNow = true;
       this.settle(null);
+      this.changes.notify();
     }
   }
 
@@ -296,7 +303,7 @@ export class Swap {
 
   /** Counts from the beginning, so that there is something to compare the new ones with. */
   private async sampleTraffic(): Promise<void> {
-    while (this.committedAtMs === null && !isFinal(this.stage) && !this.left.aborted) {
+    while (this.committedAtMs === null && !isFinal(this.stage) && !this.isOver && !this.left.aborted) {
       const watchers = await this.around.registry.readWatchers({ signal: this.left }).catch(() => null);
       if (watchers !== null) this.traffic.take(watchers, this.around.now());
       await pause(SAMPLE_EVERY_MS, undefined, { signal: this.left, ref: false }).catch(() => undefined);

@@ -192,13 +192,14 @@ export class Swaps {
   ): Promise<SwapAnswer> {
     const stands = () =>
       isFinal(swap.stage) ||
+      swap.isOver ||
       (swap.stage === 'preview' && !(isPromoted && swap.isPromoted)) ||
       (swap.stage === 'drained' && !waitsForBake && !swap.isWithdrawn);
     const either = AbortSignal.any([gone, swap.left]);
     await this.around.changes.until(stands, either).catch((error: Error) => {
       if (!swap.left.aborted) throw error;
     });
-    if (!isFinal(swap.stage) && !swap.left.aborted) {
+    if (!isFinal(swap.stage) && !swap.isOver && !swap.left.aborted) {
       if (swap.stage === 'drained') for (const service of swap.services) this.busy(service);
       return { exitCode: EXIT.done, report: null, goingOn: goingOn(swap) };
     }
@@ -207,7 +208,7 @@ export class Swaps {
       return {
         exitCode: EXIT.failed,
         report,
-        goingOn: `the yard is being stopped; the next yard up goes on with ${swap.id}`,
+        goingOn: `${swap.left.aborted ? 'the yard is being stopped' : swap.detail}; the next yard up goes on with ${swap.id}`,
       };
     return { exitCode: exitCodeOf(report, swap.record.isLockedOut), report, goingOn: '' };
   }

@@ -8,8 +8,6 @@ import { patiently } from './patience.ts';
 const POLL_MS = 10;
 /** A registry that is away for longer is told when it is back. */
 const DECLARE_TIMEOUT_MS = 10_000;
-/** Watchers of services go by the id of their instance: deployment, place, and what makes it unique. */
-const INSTANCE_ID = /^(.+)-\d+\.\d+\.[0-9a-f]{12}$/;
 
 export const awaitAcknowledgements: Step = async (swap) => {
   for (const { service, to } of swap.legs) swap.around.services.get(service)!.exchange(to);
@@ -41,17 +39,7 @@ export async function untilAcknowledged(swap: Swap, epoch: number, signal: Abort
 export async function readWatchers(swap: Swap, signal: AbortSignal): Promise<Watchers['watchers']> {
   const watchers = await patiently(swap, signal, () => swap.around.registry.readWatchers({ signal }));
   swap.traffic.take(watchers, swap.around.now());
-  return watchers.filter(({ id }) => !hasEnded(swap, id));
-}
-
-/**
- * An instance of one of the services whose process is over routes nobody, however long its lease lasts: the deployment that was
- * stopped by one swap would else hold up the next one for up to 10 s. Of anybody else the lease alone tells.
- */
-function hasEnded({ around }: Swap, watcher: string): boolean {
-  const service = INSTANCE_ID.exec(watcher)?.[1];
-  const keeper = service === undefined ? undefined : around.services.get(service);
-  return keeper !== undefined && !keeper.instances().some(({ record }) => record.id === watcher);
+  return watchers.filter(({ id }) => !swap.around.hasEnded(id));
 }
 
 /** In the yard's own state, and what the file says of routes now; the registry has decided already, so that a fault here is only told. */

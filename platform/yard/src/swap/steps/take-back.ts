@@ -14,12 +14,22 @@ export const takeBack: Step = async (swap) => {
   swap.tell(`${swap.legs.map(({ from }) => from).join(', ')} live again`);
   for (const { service, from } of swap.legs) swap.around.services.get(service)!.exchange(from!);
   await Promise.all(swap.legs.map((leg) => remember(swap, leg)));
-  await untilAcknowledged(swap, epoch, swap.left);
-  const after = swap.legs.map(({ to }) => to);
-  swap.note({ cut: await untilDrained(swap, after, swap.left) });
+  await untilLeft(swap, epoch);
   await Promise.all(swap.legs.map(({ service, to }) => swap.around.services.get(service)!.retire(to)));
   return 'done';
 };
+
+/** It is decided by now: whatever the registry's list of watchers is like, nothing leads forward again. */
+async function untilLeft(swap: Swap, epoch: number): Promise<void> {
+  try {
+    await untilAcknowledged(swap, epoch, swap.left);
+    const after = swap.legs.map(({ to }) => to);
+    swap.note({ cut: await untilDrained(swap, after, swap.left) });
+  } catch (error) {
+    swap.left.throwIfAborted();
+    swap.tell(`nobody knows what still runs on it: ${(error as Error).message}`);
+  }
+}
 
 /** It stands by; should it have died in the very moment, its keeper has started it again. */
 async function untilHot(swap: Swap, { service, from, to }: Leg): Promise<void> {
