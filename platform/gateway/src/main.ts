@@ -1,8 +1,7 @@
 /** Composition root: the gateway as a process. */
 import { ConfigError } from '@switchyard/kit/config';
 import { Lifecycle } from '@switchyard/kit/lifecycle';
-import { createLogger } from '@switchyard/kit/log';
-import { writeLogLines } from '@switchyard/kit/log-output';
+import { createLogger, writeLogLines } from '@switchyard/kit/log';
 import { readGatewayConfig } from './config.ts';
 import type { GatewayEnvironment } from './config.ts';
 import { LEAVE_WITHIN_MS, startGateway } from './gateway.ts';
