@@ -84,6 +84,7 @@ function phasesOf(files) {
   const wanted = files.filter(({ file }) => isWanted(file));
   const isInt = ({ file }) => file.endsWith('.int.test.js');
   const isE2e = ({ project, file }) => project === 'e2e' && !file.endsWith('tidy.test.js');
+  const isSmallYard = ({ file }) => file.includes(join('e2e', 'dist', 'swaps'));
   const cores = Math.max(2, availableParallelism());
   return [
     {
@@ -99,10 +100,17 @@ function phasesOf(files) {
       files: wanted.filter((file) => isInt(file) && !isE2e(file)),
     },
     {
+      // Registry, gateway and small services alone, mostly waiting: two fit on two cores.
+      name: 'end-to-end tests of small yards',
+      atOnce: 2,
+      limits: { testMs: 600_000, fileMs: 1_200_000 },
+      files: wanted.filter((file) => isE2e(file) && isSmallYard(file)),
+    },
+    {
       name: 'end-to-end tests',
       atOnce: 1,
       limits: { testMs: 600_000, fileMs: 1_200_000 },
-      files: wanted.filter(isE2e),
+      files: wanted.filter((file) => isE2e(file) && !isSmallYard(file)),
     },
   ];
 }

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { constants, setPriority } from 'node:os';
 import { after, afterEach, before, test } from 'node:test';
-import { ProbeYard } from '../traffic/probe-yard.ts';
-import { startTraffic } from '../traffic/traffic.ts';
-import type { Traffic } from '../traffic/traffic.ts';
-import { eventually } from '../yard-under-test.ts';
-import { ask, begin, callRegistry, ends, liveOf, nothingIsLeft, settle, tableOf } from './asked-swap.ts';
+import { ProbeYard } from './traffic/probe-yard.ts';
+import { startTraffic } from './traffic/traffic.ts';
+import type { Traffic } from './traffic/traffic.ts';
+import { eventually } from './yard-under-test.ts';
+import { ask, begin, callRegistry, ends, liveOf, nothingIsLeft, settle, tableOf } from './swaps/asked-swap.ts';
 
 const AT_ONCE = 50;
 const HELD = /holds the lock of probe|another swap of probe was under way/;
