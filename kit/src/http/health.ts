@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { INSTANCE_HEADER } from '@switchyard/contracts/identity';
 import type { Lifecycle } from '../lifecycle.ts';
+import { answerJson } from './answer-json.ts';
 
 export interface WhoAnswers {
   readonly service: string;
@@ -28,14 +29,14 @@ export function healthRoutes(
     response.setHeader(INSTANCE_HEADER, who.instance);
     const path = (request.url ?? '').split('?', 1)[0];
     if ((request.method !== 'GET' && request.method !== 'HEAD') || path?.startsWith('/health/') !== true) return next();
-    if (path === '/health/live') return answer(response, 200, { status: 'ok', ...who });
+    if (path === '/health/live') return answerJson(response, 200, { status: 'ok', ...who });
     if (path !== '/health/ready') return next();
     if (lifecycle.phase !== 'ready')
-      return answer(response, 503, { status: lifecycle.phase === 'starting' ? 'starting' : 'draining', ...who });
+      return answerJson(response, 503, { status: lifecycle.phase === 'starting' ? 'starting' : 'draining', ...who });
     void Promise.all((typeof checks === 'function' ? checks() : checks).map(whyNot)).then((reasons) => {
       const failing = reasons.filter((reason) => reason !== null);
-      if (failing.length === 0) answer(response, 200, { status: 'ok', ...who });
-      else answer(response, 503, { status: 'unavailable', ...who, failing });
+      if (failing.length === 0) answerJson(response, 200, { status: 'ok', ...who });
+      else answerJson(response, 503, { status: 'unavailable', ...who, failing });
     });
   };
 }
@@ -51,15 +52,4 @@ async function whyNot({ name, check }: ReadinessCheck): Promise<string | null> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-function answer(response: ServerResponse, status: number, body: unknown): void {
-  const text = JSON.stringify(body);
-  response
-    .writeHead(status, {
-      'content-type': 'application/json; charset=utf-8',
-      'content-length': Buffer.byteLength(text),
-      'cache-control': 'no-store',
-    })
-    .end(text);
 }

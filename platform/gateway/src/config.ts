@@ -41,7 +41,13 @@ export const gatewayEnvironment = z.object({
     .describe('Port of this process alone, on 127.0.0.1: who it is, and whether it accepts at the door; absent: none'),
   SUCCESSOR_FILE: z.string().optional().describe('Launch file that SIGUSR2 starts a successor from; needs TCP_PORT'),
   LISTEN_PID: z.coerce.number().int().optional().describe('Process that the sockets below were given to'),
-  LISTEN_FDS: z.coerce.number().int().min(0).max(16).default(0).describe('Listening sockets given, from descriptor 3 on'),
+  LISTEN_FDS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(16)
+    .default(0)
+    .describe('Listening sockets given, from descriptor 3 on'),
   LISTEN_FDNAMES: z.string().default('').describe('Their names, separated by colons: door, admin'),
   PREDECESSOR_ID: z.string().optional().describe('Who gave the sockets: it goes on until SIGUSR2 says to take over'),
   PREDECESSOR_PORT: z.coerce.number().int().min(1).max(65535).optional().describe('Private port of the predecessor'),

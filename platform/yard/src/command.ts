@@ -82,3 +82,16 @@ export class CommandFailed extends Error {
 /** Wrong usage found by a command itself (exit code 2). */
 export const wrongUsage = (message: string, hint?: string): CommandFailed =>
   new CommandFailed(message, { exitCode: EXIT.wrongUsage, ...(hint === undefined ? {} : { hint }) });
+
+/** A whole number given as `--name`; `absent` when it was not. */
+export function countGiven(
+  values: Invocation['values'],
+  name: string,
+  { absent, max }: { readonly absent: number; readonly max: number },
+): number {
+  const written = values[name];
+  if (typeof written !== 'string') return absent;
+  const count = Number(written);
+  if (/^[0-9]+$/.test(written) && count <= max) return count;
+  throw wrongUsage(`--${name} is ${JSON.stringify(written)}; it must be a number from 0 to ${max}`);
+}

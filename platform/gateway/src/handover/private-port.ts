@@ -1,8 +1,9 @@
 /** A port of this one process, on loopback: the door's port is shared during a handover, and says not who answers. */
 import { createServer } from 'node:http';
-import type { Server, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
 import { INSTANCE_HEADER } from '@switchyard/contracts/identity';
 import type { DoorStage } from './door-stage.ts';
+import { answerJson } from '@switchyard/kit/http/answer-json';
 
 export interface PrivatePortParts {
   readonly instance: string;
@@ -19,11 +20,12 @@ export function privatePort(parts: PrivatePortParts): Server {
     request.resume();
     response.setHeader(INSTANCE_HEADER, instance);
     const { url, method } = request;
-    if (method !== 'GET' && method !== 'HEAD') return answer(response, 405, { status: 'method not allowed' });
-    if (url === '/-/live') return answer(response, 200, { status: 'ok' });
-    if (url === '/-/ready') return answer(response, isReady() ? 200 : 503, { status: isReady() ? 'ok' : 'starting' });
-    if (url !== '/-/accepting') return answer(response, 404, { status: 'not found' });
-    answer(response, stage() === 'accepting' ? 200 : 503, { stage: stage(), epoch: epoch() });
+    if (method !== 'GET' && method !== 'HEAD') return answerJson(response, 405, { status: 'method not allowed' });
+    if (url === '/-/live') return answerJson(response, 200, { status: 'ok' });
+    if (url === '/-/ready')
+      return answerJson(response, isReady() ? 200 : 503, { status: isReady() ? 'ok' : 'starting' });
+    if (url !== '/-/accepting') return answerJson(response, 404, { status: 'not found' });
+    answerJson(response, stage() === 'accepting' ? 200 : 503, { stage: stage(), epoch: epoch() });
   });
 }
 
@@ -42,14 +44,3 @@ export async function answers200(at: { readonly id: string; readonly port: numbe
 }
 
 const ANSWER_MS = 1_000;
-
-function answer(response: ServerResponse, status: number, body: object): void {
-  const text = JSON.stringify(body);
-  response
-    .writeHead(status, {
-      'content-type': 'application/json; charset=utf-8',
-      'content-length': Buffer.byteLength(text),
-      'cache-control': 'no-store',
-    })
-    .end(text);
-}

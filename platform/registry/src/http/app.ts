@@ -3,6 +3,7 @@ import { PROBLEM_MEDIA_TYPE } from '@switchyard/contracts/problem';
 import { acknowledgement, declarations, instanceId, liveChange, registration } from '@switchyard/contracts/registry';
 import { accepted, problemOf, refuse, RefusedRequest, requestErrors } from '@switchyard/kit/errors';
 import type { ErrorCode } from '@switchyard/kit/errors';
+import { answerJson } from '@switchyard/kit/http/answer-json';
 import { jsonBody } from '@switchyard/kit/http/json-body';
 import { allowedMethods } from '@switchyard/kit/http/mounted-routes';
 import { parse } from '@switchyard/kit/http/parse';
@@ -11,7 +12,7 @@ import { traceRequests } from '@switchyard/kit/http/requests';
 import type { AnsweredRequest } from '@switchyard/kit/http/requests';
 import type { Logger } from '@switchyard/kit/log';
 import express from 'express';
-import type { ErrorRequestHandler, Express, Request, RequestHandler, Response } from 'express';
+import type { ErrorRequestHandler, Express, Request, RequestHandler } from 'express';
 import { z } from 'zod';
 import { refusalToOperate } from '../caller.ts';
 import { registryErrors } from '../errors.ts';
@@ -102,16 +103,6 @@ export function createApp(options: AppOptions): Express {
 
   app.use(methodNotAllowed(app), noRoute, sayingMore(registry), problemHandler(log));
   return app;
-}
-
-function answerJson(response: Response, status: number, json: string): void {
-  response
-    .writeHead(status, {
-      'content-type': 'application/json; charset=utf-8',
-      'content-length': Buffer.byteLength(json),
-      'cache-control': 'no-store',
-    })
-    .end(json);
 }
 
 const methodNotAllowed =

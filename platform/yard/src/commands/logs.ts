@@ -1,5 +1,5 @@
 /** `yard logs`: what the services, and the yard itself, have written. */
-import { CommandFailed, EXIT, wrongUsage } from '../command.ts';
+import { CommandFailed, countGiven, EXIT } from '../command.ts';
 import type { Command, Invocation } from '../command.ts';
 import { followLogs, recentLines } from '../logs/follow-logs.ts';
 import { prettyLogLine } from '../logs/log-line.ts';
@@ -32,7 +32,7 @@ On a terminal JSON lines are made readable; elsewhere, and with --json, lines ar
         hint: meant === null ? `there are ${[...new Set(known)].join(', ')}` : `did you mean ${meant}?`,
       });
     }
-    const count = countOf(invocation.values['lines']);
+    const count = countGiven(invocation.values, 'lines', { absent: LINES_DEFAULT, max: LINES_MAX });
     const write = writer(invocation, known);
     for (const line of await recentLines(folder.logs, service, count)) write(line);
     if (invocation.values['follow'] === true) {
@@ -44,13 +44,6 @@ On a terminal JSON lines are made readable; elsewhere, and with --json, lines ar
     return EXIT.done;
   },
 };
-
-function countOf(written: string | boolean | undefined): number {
-  if (typeof written !== 'string') return LINES_DEFAULT;
-  const count = Number(written);
-  if (/^[0-9]+$/.test(written) && count <= LINES_MAX) return count;
-  throw wrongUsage(`--lines is ${JSON.stringify(written)}; it must be a number from 0 to ${LINES_MAX}`);
-}
 
 function writer({ stdout, colours, values }: Invocation, known: readonly string[]): (line: LogLine) => void {
   if (stdout.isTTY !== true || values['json'] === true) return ({ text }) => stdout.write(`${text}\n`);

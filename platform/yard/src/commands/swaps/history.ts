@@ -1,5 +1,5 @@
 /** `yard history`: past swaps with their figures. */
-import { EXIT, wrongUsage } from '../../command.ts';
+import { countGiven, EXIT } from '../../command.ts';
 import type { Command } from '../../command.ts';
 import { SwapHistory } from '../../swap/swap-history.ts';
 import { historyTable } from '../../terminal/history-table.ts';
@@ -20,7 +20,7 @@ export const historyCommand: Command = {
   positionals: { min: 0, max: 1 },
   run: async ({ cwd, stdout, stderr, colours, values, positionals }) => {
     const [service] = positionals;
-    const count = countOf(values['count']);
+    const count = countGiven(values, 'count', { absent: COUNT_DEFAULT, max: COUNT_MAX });
     const { reports, damaged } = await new SwapHistory(findYard(cwd).history).readAll();
     // A service that has left the yard file still has a past: any name may be asked for.
     const about = reports.filter(({ services }) => service === undefined || Object.hasOwn(services, service));
@@ -35,10 +35,3 @@ export const historyCommand: Command = {
     return EXIT.done;
   },
 };
-
-function countOf(written: string | boolean | undefined): number {
-  if (typeof written !== 'string') return COUNT_DEFAULT;
-  const count = Number(written);
-  if (/^[0-9]+$/.test(written) && count <= COUNT_MAX) return count;
-  throw wrongUsage(`--count is ${JSON.stringify(written)}; it must be a number from 0 to ${COUNT_MAX}`);
-}
