@@ -94,8 +94,9 @@ function phasesOf(files) {
       files: wanted.filter((file) => !isInt(file) && !isE2e(file)),
     },
     {
+      // Much of it is waiting for servers.
       name: 'tests with real servers',
-      atOnce: cores,
+      atOnce: cores + 1,
       limits: { testMs: 120_000, fileMs: 300_000 },
       files: wanted.filter((file) => isInt(file) && !isE2e(file)),
     },

@@ -226,9 +226,12 @@ export class InstanceKeeper {
   }
 
   private async remove(record: InstanceRecord): Promise<void> {
-    if (this.well !== null) await this.ports.leave(this.well);
+    const { well } = this;
+    if (well !== null) await this.ports.leave(well);
     this.well = null;
     await this.ports.runtime.stop(record.id, { graceMs: this.graceMs, hasten: this.hastener.signal });
+    // Again, now that it cannot come back: it may have registered itself anew meanwhile, or the registry did not listen the first time.
+    if (well !== null) await this.ports.leave(well);
     this.ports.onEnded(record.id);
     this.current = null;
   }
