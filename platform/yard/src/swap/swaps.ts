@@ -193,8 +193,8 @@ export class Swaps {
     const stands = () =>
       isFinal(swap.stage) ||
       swap.isOver ||
-      (swap.stage === 'preview' && !(isPromoted && swap.isPromoted)) ||
-      (swap.stage === 'drained' && !waitsForBake && !swap.isWithdrawn);
+      (!swap.isWithdrawn && swap.stage === 'preview' && !(isPromoted && swap.isPromoted)) ||
+      (!swap.isWithdrawn && swap.stage === 'drained' && !waitsForBake);
     const either = AbortSignal.any([gone, swap.left]);
     await this.around.changes.until(stands, either).catch((error: Error) => {
       if (!swap.left.aborted) throw error;
