@@ -28,6 +28,14 @@ export const routePolicy = z.strictObject({
     .describe('required: 401 without an identity; optional: passed on when there is one; none: never passed on'),
   limit: rateLimit.optional(),
   timeoutMs: z.int().min(10).max(3_600_000).default(30_000).describe('Longest wait for the head of the answer'),
+  hedgeAfterMs: z
+    .int()
+    .min(1)
+    .max(3_600_000)
+    .optional()
+    .describe(
+      'A GET or HEAD without the head of an answer after this long is sent to a second instance too, and the first answer counts; absent: never',
+    ),
   bodyLimitBytes: z
     .int()
     .min(0)

@@ -1,5 +1,6 @@
 /** The form of `switchyard.yaml`: what a user may write in it, and what it means with every default filled in. */
 import { z } from 'zod';
+import { gatewaySettings } from './gateway-settings.ts';
 import { serviceName } from './registry.ts';
 import { route } from './route.ts';
 
@@ -201,6 +202,7 @@ const registry = z.strictObject(
   { error: 'must be { port }' },
 );
 
+const GATEWAY_PLACE = ['port', 'adminPort', 'host', 'cors', 'sessions'];
 const gateway = z
   .strictObject(
     {
@@ -228,18 +230,24 @@ const gateway = z
       sessions: serviceName
         .default('users')
         .describe('The service that checks passwords and keeps sessions (/internal/sessions)'),
+      ...gatewaySettings.shape,
     },
-    { error: 'must be { port, adminPort, host, cors, sessions }' },
+    { error: `must be { ${[...GATEWAY_PLACE, ...Object.keys(gatewaySettings.shape)].join(', ')} }` },
   )
-  .transform(({ adminPort, ...rest }) => ({ ...rest, adminPort: adminPort ?? rest.port + 1 }));
+  .transform(({ port, adminPort, host, cors, sessions, ...settings }) => ({
+    port,
+    adminPort: adminPort ?? port + 1,
+    host,
+    cors,
+    sessions,
+    settings,
+  }));
 
 export const yardFile = z
   .strictObject(
     {
       registry: registry.default({ port: 7000 }).describe('The service registry'),
-      gateway: gateway
-        .default({ port: 8000, adminPort: 8001, host: '127.0.0.1', cors: { origins: [] }, sessions: 'users' })
-        .describe('The one door'),
+      gateway: gateway.prefault({}).describe('The one door'),
       services: z
         .record(serviceName, service, { error: 'must be names and services' })
         .refine((services) => Object.keys(services).length > 0, 'must have at least one service')

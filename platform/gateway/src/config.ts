@@ -1,5 +1,6 @@
 /** The gateway's environment, checked as a whole before anything starts. */
 import { readConfig } from '@switchyard/kit/config';
+import { gatewaySettings } from '@switchyard/contracts/gateway-settings';
 import { z } from 'zod';
 
 const origin = /^https?:\/\/(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$/;
@@ -56,6 +57,19 @@ export const gatewayEnvironment = z.object({
     .regex(/^[0-9a-f]{64}$/i, 'must be 64 digits of hex')
     .optional()
     .describe("SHA-256 of the operator's token, which opens previews; without it nothing does"),
+  GATEWAY_SETTINGS: z
+    .string()
+    .default('{}')
+    .transform((written, context) => {
+      try {
+        return JSON.parse(written) as unknown;
+      } catch {
+        context.addIssue('must be JSON');
+        return z.NEVER;
+      }
+    })
+    .pipe(gatewaySettings)
+    .describe('Limits, breaker, TLS, tracing and the like as JSON: what switchyard.yaml has below `gateway`'),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
     .default('info')

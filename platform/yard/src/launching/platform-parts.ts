@@ -22,12 +22,13 @@ export function registrySource(yard: YardFile, folder: YardFolder): BuildSource 
 }
 
 export function gatewaySource(yard: YardFile, folder: YardFolder): BuildSource {
-  const { port, adminPort, host, cors, sessions } = yard.gateway;
+  const { port, adminPort, host, cors, sessions, settings } = yard.gateway;
   const env = {
     HOST: host,
     ADMIN_PORT: String(adminPort),
     CORS_ORIGINS: cors.origins.join(','),
     SESSIONS_SERVICE: sessions,
+    GATEWAY_SETTINGS: JSON.stringify(settings),
   };
   return source('gateway', folder, { ...SHARED, env, ports: [port, port], health: '/-/live' });
 }
