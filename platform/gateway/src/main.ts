@@ -4,8 +4,9 @@ import { Lifecycle } from '@switchyard/kit/lifecycle';
 import { createLogger, writeLogLines } from '@switchyard/kit/log';
 import { readGatewayConfig } from './config.ts';
 import type { GatewayEnvironment } from './config.ts';
-import { LEAVE_WITHIN_MS, startGateway } from './gateway.ts';
+import { startGateway } from './gateway.ts';
 import type { Gateway } from './gateway.ts';
+import { LEAVE_WITHIN_MS } from './serving.ts';
 
 function configOrExit(): GatewayEnvironment {
   try {

@@ -1,0 +1,189 @@
+/** What serves requests, in every worker of a gateway: the way of a request and all that it needs, from the registry's table to the door. */
+import { networkInterfaces } from 'node:os';
+import type { Table } from '@switchyard/contracts/registry';
+import { systemClock } from '@switchyard/kit/clock';
+import type { Logger } from '@switchyard/kit/log';
+import { TableWatch } from '@switchyard/kit/registry/table-watch';
+import type { GatewayEnvironment } from './config.ts';
+import { Gcra } from './gcra.ts';
+import { FrontDoor } from './http/front-door.ts';
+import { OWN_ROUTES, ownInterface } from './http/own-interface.ts';
+import { CorsPolicy } from './message/cors-policy.ts';
+import { AccessLog } from './observe/access-log.ts';
+import { Metrics } from './observe/metrics.ts';
+import type { Gauges } from './observe/metrics.ts';
+import { PreviewToken } from './routing/preview-token.ts';
+import { RoutingTable } from './routing/routing-table.ts';
+import type { OwnAddress } from './routing/upstream-address.ts';
+import { AccessTokens } from './sessions/access-tokens.ts';
+import { EndedPoll } from './sessions/ended-poll.ts';
+import { EndedSessions } from './sessions/ended-sessions.ts';
+import { IdentityTokens } from './sessions/identity-tokens.ts';
+import { KeyRing } from './sessions/key-ring.ts';
+import { Refresher } from './sessions/refresher.ts';
+import { SessionStore } from './sessions/session-store.ts';
+import { SignInLimit } from './sessions/sign-in-limit.ts';
+import { Deadlines } from './upstream/deadlines.ts';
+import { OpenStreams } from './upstream/open-streams.ts';
+import { Way } from './way.ts';
+
+/** How long it is waited for which sessions ended before: nobody who signed out is let in by a gateway that has just started. */
+const FIRST_ENDED_MS = 2_000;
+/** How long running requests may take when the gateway stops. */
+const STOP_GRACE_MS = 7_000;
+/** The same when another gateway accepts at the door, and nobody waits for this one to be gone. */
+export const LEAVE_WITHIN_MS = 30_000;
+/** A connection that was quiet for so long since then is closed. Longer than most clients wait between two requests of a burst. */
+const LEAVE_QUIET_MS = 5_000;
+
+/** Under which it logs. */
+export type Who = Readonly<Record<'service' | 'deployment' | 'instance', string>>;
+
+export interface ServingOptions {
+  readonly environment: GatewayEnvironment;
+  readonly who: Who;
+  readonly log: Logger;
+  /** Where access log lines go. */
+  readonly writeLines: (lines: string) => void;
+  /** Default: whether level info is logged. */
+  readonly isAccessLogged?: boolean | undefined;
+}
+
+export interface Serving {
+  readonly routing: RoutingTable;
+  readonly watch: TableWatch;
+  readonly door: FrontDoor;
+  readonly metrics: Metrics;
+  readonly gauges: Gauges;
+  /** Ready means for as long as the gateway serves, and that outlasts a handover and a worker. */
+  readonly isReady: () => boolean;
+  /** Another one that serves was ready before. */
+  wasReady(): void;
+  start(): void;
+  /** Resolves when all sessions that ended before are known, or have been waited for in vain. */
+  endedKnown(): Promise<void>;
+  /** Takes no more connections and serves those there are to their end: patiently when others go on at the door. */
+  leave(isShared: boolean): Promise<void>;
+  /** After `leave`, or in place of it: nothing is left of it. */
+  stop(): Promise<void>;
+}
+
+export async function composeServing(options: ServingOptions): Promise<Serving> {
+  const { environment, who, log } = options;
+  const { nowMs, after } = systemClock;
+  const streams = new OpenStreams(after, (sessionId) => ended.has(sessionId));
+  const deadlines = new Deadlines(nowMs);
+  const cors = new CorsPolicy(environment.CORS_ORIGINS);
+  const routing = new RoutingTable(OWN_ROUTES, {
+    streams,
+    own: ownAddresses(environment),
+    nowMs,
+    warn: (facts, message) => log.warn(facts, message),
+    drained: () => watch.acknowledge(),
+  });
+  const keys = await KeyRing.open(environment.KEYS_DIR, log);
+  const ended = new EndedSessions((sessionId) => streams.endOfSession(sessionId), nowMs);
+  const accessTokens = new AccessTokens(keys, ended);
+  const store = new SessionStore({
+    routing,
+    service: environment.SESSIONS_SERVICE,
+    token: environment.SERVICE_TOKEN,
+    log,
+    nowMs,
+  });
+  const refresher = new Refresher(store, accessTokens, ended);
+  const metrics = new Metrics();
+  const accessLog = new AccessLog({
+    bindings: who,
+    write: options.writeLines,
+    isEnabled: options.isAccessLogged ?? log.isLevelEnabled('info'),
+  });
+  let wasReady = false;
+  const isReady = (): boolean => wasReady || routing.isReady;
+  const own = ownInterface({
+    sessions: { store, refresher, ended, accessTokens, signInLimit: new SignInLimit(nowMs) },
+    keys,
+    log,
+    isReady,
+    way: () => way,
+  });
+  const way: Way = new Way({
+    routing,
+    cors,
+    limits: { requests: new Gcra() },
+    authentication: { accessTokens, identityTokens: new IdentityTokens(keys), refresher, cors, log },
+    splitting: { previewToken: new PreviewToken(environment.OPERATOR_TOKEN_SHA256), random: Math.random },
+    forwarding: { deadlines, streams, cors, nowMs, ownInterface: own },
+    accounts: { metrics, accessLog },
+    nowMs,
+  });
+  const door = new FrontDoor({ way, nowMs });
+  const poll = new EndedPoll(store, ended, after);
+  const watch = new TableWatch({
+    registryUrl: environment.REGISTRY_URL,
+    watcher: who.instance,
+    role: 'gateway',
+    token: environment.SERVICE_TOKEN,
+    log,
+    onTable: (table: Table, changed: ReadonlySet<string>) => routing.take(table, changed),
+    inFlight: () => routing.inFlight(),
+    traffic: () => routing.traffic(),
+    acknowledgeEveryMs: () => routing.figuresEveryMs,
+  });
+  return {
+    routing,
+    watch,
+    door,
+    metrics,
+    gauges: { routing, openStreams: () => streams.size, openConnections: () => door.connections },
+    isReady,
+    wasReady: () => {
+      wasReady = true;
+    },
+    start: () => {
+      deadlines.start();
+      keys.start();
+      watch.start();
+    },
+    endedKnown: () =>
+      new Promise<void>((resolve) => {
+        const cancel = after(FIRST_ENDED_MS, resolve);
+        void poll.start().then(() => {
+          cancel();
+          resolve();
+        });
+      }),
+    leave: async (isShared) => {
+      log.info({ streams: streams.size, connections: door.connections, isShared }, 'stops accepting');
+      if (isShared) {
+        streams.leave();
+        await door.leave({ quietMs: LEAVE_QUIET_MS, withinMs: LEAVE_WITHIN_MS });
+      } else {
+        streams.endAll();
+        await door.close(STOP_GRACE_MS);
+      }
+    },
+    stop: async () => {
+      poll.stop();
+      watch.stop();
+      keys.stop();
+      deadlines.stop();
+      await routing.destroy();
+      accessLog.flush();
+    },
+  };
+}
+
+/** Everything that it can be reached at: nothing of it may be an upstream. */
+function ownAddresses(environment: GatewayEnvironment): OwnAddress[] {
+  const { HOST: host, PORT: port, ADMIN_PORT, TCP_PORT } = environment;
+  const isEverywhere = host === '0.0.0.0' || host === '::';
+  const hosts = isEverywhere
+    ? Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address))
+    : [];
+  const onLoopback = [ADMIN_PORT, TCP_PORT].filter((one) => one !== undefined);
+  return [
+    ...[host, ...hosts].map((one) => ({ host: one, port })),
+    ...onLoopback.map((one) => ({ host: '127.0.0.1', port: one })),
+  ];
+}
