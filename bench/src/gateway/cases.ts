@@ -1,0 +1,51 @@
+/** What is asked of every contestant, and the answer that is right. */
+import { LARGE_BYTES, SMALL_JSON } from './upstream.ts';
+
+export interface Case {
+  readonly name: string;
+  readonly says: string;
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly body: string | null;
+  /** Sends an access token along, which Switchyard verifies and exchanges for a signed identity; peers pass it on. */
+  readonly isAuthenticated: boolean;
+  /** What is wrong with an answer; null: nothing. */
+  readonly fault: (status: number, body: Buffer) => string | null;
+}
+
+const answersJson = (status: number, body: Buffer): string | null =>
+  status !== 200 ? `status ${status}` : body.toString() === SMALL_JSON ? null : `body ${body.toString().slice(0, 100)}`;
+const answersLarge = (status: number, body: Buffer): string | null =>
+  status !== 200 ? `status ${status}` : body.length === LARGE_BYTES ? null : `${body.length} bytes`;
+
+const PLAIN = { method: 'GET', body: null, isAuthenticated: false, fault: answersJson } as const;
+const POSTED = JSON.stringify({ text: 'x'.repeat(1_024 - '{"text":""}'.length) });
+
+export const CASES: readonly Case[] = [
+  { ...PLAIN, name: 'small-get', says: 'small GET', path: '/small' },
+  { ...PLAIN, name: 'post', says: '1 KB POST', method: 'POST', path: '/post', body: POSTED },
+  { ...PLAIN, name: 'large', says: '100 KB answer', path: '/large', fault: answersLarge },
+  { ...PLAIN, name: 'authenticated', says: 'authenticated GET', path: '/own', isAuthenticated: true },
+];
+
+/** Beyond Host and Content-Length. */
+export function headersOf(one: Case, token: string): Record<string, string> {
+  return {
+    accept: 'application/json',
+    'user-agent': 'bench',
+    ...(one.body === null ? {} : { 'content-type': 'application/json' }),
+    ...(one.isAuthenticated ? { authorization: `Bearer ${token}` } : {}),
+  };
+}
+
+/** One answer, looked at. @throws when it is wrong */
+export async function proveAnswer(one: Case, origin: string, token: string): Promise<void> {
+  const answer = await fetch(`${origin}${one.path}`, {
+    method: one.method,
+    headers: headersOf(one, token),
+    signal: AbortSignal.timeout(5_000),
+    ...(one.body === null ? {} : { body: one.body }),
+  });
+  const fault = one.fault(answer.status, Buffer.from(await answer.arrayBuffer()));
+  if (fault !== null) throw new Error(`${one.says}: ${fault}`);
+}
