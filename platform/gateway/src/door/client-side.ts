@@ -1,6 +1,6 @@
 /** The side of an exchange that asked and waits for the answer, whatever carries it: node:http, HTTP/2, or the fast lane. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ClientConnection } from './client-connection.ts';
+import type { ClientConnection } from '../http/client-connection.ts';
 
 /** Who takes a request's body as it arrives. Nothing is told after `pauseBody` until `resumeBody`, nor after `discardBody`. */
 export interface BodyReader {
