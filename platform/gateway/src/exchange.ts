@@ -1,11 +1,11 @@
 /** One request on its way through the stages: what was read of it, what was decided, and what has come of it. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Grant } from './sessions/access-tokens.ts';
 import type { Claim } from './routing/claim.ts';
 import type { CompiledRoute } from './routing/route-finder.ts';
 import { LIVE_BUCKET } from './routing/split.ts';
-import type { ClientConnection } from './http/client-connection.ts';
+import type { ClientConnection } from './door/client-connection.ts';
+import type { ClientSide } from './door/client-side.ts';
 
 const NONE: readonly string[] = [];
 
@@ -14,12 +14,19 @@ export interface Runner {
   responseClosed(): void;
 }
 
+/** A client that asked for a WebSocket. */
+export interface Upgrade {
+  readonly stream: Duplex;
+  /** What it sent after the head. */
+  readonly head: Buffer;
+  /** Tells the client that it has one; from then on `stream` carries its frames. `headers`: names and values in turn. */
+  accept(headers: readonly string[]): void;
+}
+
 export class Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly client: ClientSide;
   readonly connection: ClientConnection;
-  /** The client's socket and what it sent after the head, when it asked for a WebSocket. */
-  readonly upgrade: { readonly socket: Duplex; readonly head: Buffer } | null;
+  readonly upgrade: Upgrade | null;
   /** `performance.now()` when its head had arrived. */
   readonly startedAtMs: number;
   /** Told once, after the last stage. */
@@ -83,17 +90,9 @@ export class Exchange {
   bytesIn = 0;
   bytesOut = 0;
 
-  constructor(
-    request: IncomingMessage,
-    response: ServerResponse,
-    connection: ClientConnection,
-    upgrade: { socket: Duplex; head: Buffer } | null,
-    nowMs: number,
-    onClosed: (exchange: Exchange) => void,
-  ) {
-    this.request = request;
-    this.response = response;
-    this.connection = connection;
+  constructor(client: ClientSide, upgrade: Upgrade | null, nowMs: number, onClosed: (exchange: Exchange) => void) {
+    this.client = client;
+    this.connection = client.connection;
     this.upgrade = upgrade;
     this.startedAtMs = nowMs;
     this.onClosed = onClosed;
@@ -105,6 +104,6 @@ export class Exchange {
 
   /** Whether the client still waits for an answer. */
   get isWanted(): boolean {
-    return !this.response.destroyed && !this.request.socket.destroyed;
+    return this.client.isWanted;
   }
 }

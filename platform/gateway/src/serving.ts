@@ -6,7 +6,7 @@ import type { Logger } from '@switchyard/kit/log';
 import { TableWatch } from '@switchyard/kit/registry/table-watch';
 import type { GatewayEnvironment } from './config.ts';
 import { Gcra } from './gcra.ts';
-import { FrontDoor } from './http/front-door.ts';
+import { FrontDoor } from './door/front-door.ts';
 import { OWN_ROUTES, ownInterface } from './http/own-interface.ts';
 import { CorsPolicy } from './message/cors-policy.ts';
 import { AccessLog } from './observe/access-log.ts';

@@ -1,11 +1,11 @@
 /** The side of an exchange that asked and waits for the answer, whatever carries it: node:http, HTTP/2, or the fast lane. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ClientConnection } from '../http/client-connection.ts';
+import type { ClientConnection } from './client-connection.ts';
 
 /** Who takes a request's body as it arrives. Nothing is told after `pauseBody` until `resumeBody`, nor after `discardBody`. */
 export interface BodyReader {
   bodyData(chunk: Buffer): void;
-  bodyEnd(): void;
+  bodyEnded(): void;
   /** The client left in the middle of it. */
   bodyBroken(): void;
 }
@@ -43,13 +43,16 @@ export interface ClientSide {
   discardBody(): void;
 
   /**
-   * The head of the answer; it may wait for the first bytes of the body, so that both leave together.
+   * The head of the answer; it waits for the first bytes of the body, or for `flush`, so that both leave together.
    *
-   * @param headers names and values in turn, without framing and hop-by-hop headers
-   * @param contentLength bytes of the body; -1: not known before its end
+   * @param reason '' stands for the usual one of the status
+   * @param headers names and values in turn, without hop-by-hop headers; `content-length` is among them where it is known
+   * @param bodyLength bytes of the body that will be written; -1: not known before its end
    */
-  begin(status: number, reason: string, headers: string[], contentLength: number): void;
-  /** false: there is enough under way; `onDrain` is called when more is wanted. */
+  begin(status: number, reason: string, headers: string[], bodyLength: number): void;
+  /** What was given leaves without waiting for more. */
+  flush(): void;
+  /** The memory of `piece` is its giver's again when the call returns. false: there is enough under way; `onDrain` is called when more is wanted. */
   write(chunk: Buffer): boolean;
   onDrain(wake: () => void): void;
   /** @param trailers fields after a body of unknown length; left out where the client did not ask for them */

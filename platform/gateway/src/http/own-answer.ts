@@ -18,30 +18,31 @@ export function exchangeOf(request: IncomingMessage): Exchange {
 }
 
 export function answerOwn(exchange: Exchange, around: Forwarding): void {
-  const { request, response } = exchange;
-  (request as Carrier)[EXCHANGE] = exchange;
-  // Routed by the normalised path, answered by it too.
-  request.url = exchange.path + exchange.query;
-  response.setHeader('x-request-id', exchange.requestId);
-  response.setHeader('vary', 'Origin');
-  response.setHeader('cache-control', 'no-store');
-  const cors: string[] = [];
-  around.cors.appendTo(cors, exchange.origin);
-  for (let index = 0; index < cors.length; index += 2) response.setHeader(cors[index]!, cors[index + 1]!);
-  if (exchange.setCookies.length > 0) response.setHeader('set-cookie', exchange.setCookies);
-  const watched: Watched = {
-    checkDeadline: (nowMs) => {
-      if (nowMs - exchange.startedAtMs >= DEADLINE_MS) response.destroy();
-    },
-  };
-  around.deadlines.add(watched);
-  exchange.runner = {
-    responseClosed: () => {
-      around.deadlines.remove(watched);
-      exchange.status = response.writableFinished ? response.statusCode : 499;
-      exchange.bytesOut ||= Number(response.getHeader('content-length') ?? 0);
-    },
-  };
-  if (exchange.expectsContinue) response.writeContinue();
-  around.ownInterface(request, response);
+  exchange.client.answerBy((request, response) => {
+    (request as Carrier)[EXCHANGE] = exchange;
+    // Routed by the normalised path, answered by it too.
+    request.url = exchange.path + exchange.query;
+    response.setHeader('x-request-id', exchange.requestId);
+    response.setHeader('vary', 'Origin');
+    response.setHeader('cache-control', 'no-store');
+    const cors: string[] = [];
+    around.cors.appendTo(cors, exchange.origin);
+    for (let index = 0; index < cors.length; index += 2) response.setHeader(cors[index]!, cors[index + 1]!);
+    if (exchange.setCookies.length > 0) response.setHeader('set-cookie', exchange.setCookies);
+    const watched: Watched = {
+      checkDeadline: (nowMs) => {
+        if (nowMs - exchange.startedAtMs >= DEADLINE_MS) response.destroy();
+      },
+    };
+    around.deadlines.add(watched);
+    exchange.runner = {
+      responseClosed: () => {
+        around.deadlines.remove(watched);
+        exchange.status = response.writableFinished ? response.statusCode : 499;
+        exchange.bytesOut ||= Number(response.getHeader('content-length') ?? 0);
+      },
+    };
+    if (exchange.expectsContinue) response.writeContinue();
+    around.ownInterface(request, response);
+  });
 }

@@ -60,12 +60,12 @@ export function ownInterface(parts: OwnInterfaceParts): Express {
 
 /** Refusals go the way of every refusal, so that all errors of the gateway look alike. */
 function asProblem(parts: OwnInterfaceParts): ErrorRequestHandler {
-  return (error: unknown, request, _response, _next) => {
+  return (error: unknown, request, response, _next) => {
     const refusal = isRefusal(error) ? error : refusalOfError(error);
     if (refusal.error === requestErrors.INTERNAL)
       parts.log.error({ err: error, path: request.path }, 'the own interface failed');
     const exchange = exchangeOf(request);
-    for (const name of exchange.response.getHeaderNames()) exchange.response.removeHeader(name);
+    for (const name of response.getHeaderNames()) response.removeHeader(name);
     parts.way().refuse(exchange, refusal);
   };
 }

@@ -3,6 +3,7 @@ import type { Exchange } from '../exchange.ts';
 import { PREVIEW_BUCKET } from '../routing/split.ts';
 import { setsOurCookie } from './cookies.ts';
 import type { CorsPolicy } from './cors-policy.ts';
+import { httpDate } from './http-date.ts';
 
 const PASS = 0;
 const DROP = 1;
@@ -12,6 +13,7 @@ const VARY = 4;
 const SET_COOKIE = 5;
 const CONTENT_TYPE = 6;
 const CACHE_CONTROL = 7;
+const DATE = 8;
 
 const NAMED: Readonly<Record<string, number>> = {
   connection: CONNECTION,
@@ -28,6 +30,7 @@ const NAMED: Readonly<Record<string, number>> = {
   'set-cookie': SET_COOKIE,
   'content-type': CONTENT_TYPE,
   'cache-control': CACHE_CONTROL,
+  date: DATE,
 };
 const KNOWN_MAX = 2_000;
 const known = new Map<string, number>();
@@ -42,10 +45,8 @@ function codeOf(name: string): number {
 }
 
 export interface AnswerHead {
-  /** Names and values in turn, ready for writeHead. */
+  /** Names and values in turn. */
   readonly headers: string[];
-  /** -1 when the service declared none. */
-  readonly contentLength: number;
   readonly isEventStream: boolean;
 }
 
@@ -53,18 +54,18 @@ export interface AnswerHead {
 export function outgoingAnswer(
   exchange: Exchange,
   status: number,
-  raw: readonly (Buffer | string)[],
+  raw: readonly string[],
   cors: CorsPolicy,
 ): AnswerHead {
   const headers: string[] = [];
-  let contentLength = -1;
+  let hasDate = false;
   let isEventStream = false;
   let vary = '';
   let cacheControl = '';
   let connection = '';
   for (let index = 0; index < raw.length; index += 2) {
-    const name = textOf(raw[index]!);
-    const value = textOf(raw[index + 1]!);
+    const name = raw[index]!;
+    const value = raw[index + 1]!;
     switch (codeOf(name)) {
       case PASS:
         break;
@@ -74,7 +75,9 @@ export function outgoingAnswer(
       case CONTENT_LENGTH:
         // Answers without a body by their status carry none (RFC 9110 section 8.6).
         if (status === 204) continue;
-        contentLength = Number(value);
+        break;
+      case DATE:
+        hasDate = true;
         break;
       case VARY:
         vary = vary === '' ? value : `${vary}, ${value}`;
@@ -94,8 +97,10 @@ export function outgoingAnswer(
     headers.push(name, value);
   }
   if (connection !== '' && !/^(?:keep-alive|close)$/i.test(connection)) removeNamed(headers, connection);
+  // RFC 9110 section 6.6.1: whoever hands an answer on without one adds it.
+  if (!hasDate) headers.push('date', httpDate());
   addOurs(headers, exchange, vary, cacheControlOf(exchange, cacheControl), cors);
-  return { headers, contentLength, isEventStream };
+  return { headers, isEventStream };
 }
 
 function addOurs(headers: string[], exchange: Exchange, vary: string, cacheControl: string, cors: CorsPolicy): void {
@@ -139,15 +144,13 @@ function removeNamed(headers: string[], connection: string): void {
     if (named.has(headers[index]!.toLowerCase())) headers.splice(index, 2);
 }
 
-const textOf = (value: Buffer | string): string => (typeof value === 'string' ? value : value.toString('latin1'));
-
 /** Trailer fields that may be passed on: none that frames, routes, authenticates or is ours (RFC 9110 section 6.5.1). */
-export function outgoingTrailers(raw: readonly (Buffer | string)[]): [string, string][] {
+export function outgoingTrailers(raw: readonly string[]): [string, string][] {
   const trailers: [string, string][] = [];
   for (let index = 0; index < raw.length; index += 2) {
-    const name = textOf(raw[index]!);
+    const name = raw[index]!;
     if (codeOf(name) === PASS && !/^(?:host|authorization|content-|cookie|location|age|date|expires)/i.test(name))
-      trailers.push([name, textOf(raw[index + 1]!)]);
+      trailers.push([name, raw[index + 1]!]);
   }
   return trailers;
 }

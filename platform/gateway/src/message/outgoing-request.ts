@@ -4,6 +4,24 @@ import type { Exchange } from '../exchange.ts';
 import { withoutOurCookies } from './cookies.ts';
 
 /**
+ * The head of a request as one text, with the empty line at its end. It is framed by one length or one chunked coding, whatever the
+ * client's framing was.
+ */
+export function outgoingHead(exchange: Exchange): string {
+  const { method, path, query, contentLength, isChunked } = exchange;
+  const headers = outgoingHeaders(exchange);
+  let head = `${method} ${path}${query} HTTP/1.1\r\n`;
+  for (let index = 0; index < headers.length; index += 2) head += `${headers[index]}: ${headers[index + 1]}\r\n`;
+  if (isChunked) head += 'transfer-encoding: chunked\r\n';
+  else if (contentLength > 0 || ANTICIPATE_BODY.has(method))
+    head += `content-length: ${Math.max(contentLength, 0)}\r\n`;
+  return `${head}\r\n`;
+}
+
+/** RFC 9110 section 8.6: their lack of a body is said. */
+const ANTICIPATE_BODY = new Set(['POST', 'PUT', 'PATCH']);
+
+/**
  * Names and values in turn. Everything that could be mistaken for ours is gone before the headers that `Connection` names
  * are dropped, and ours come last: so no `Connection: x-switchyard-identity` can take them away
  * (fastify-reply-from CVE-2026-33805, Traefik CVE-2021-32813).
@@ -11,7 +29,8 @@ import { withoutOurCookies } from './cookies.ts';
 export function outgoingHeaders(exchange: Exchange): string[] {
   const headers = exchange.connectionNamed === null ? exchange.kept : withoutNamed(exchange);
   const { host, connection, cookie } = exchange;
-  if (host !== '') headers.push('host', host);
+  const { instance } = exchange.claim!;
+  headers.push('host', host === '' ? `${instance.host}:${instance.port}` : host);
   if (cookie !== '') {
     const passed = withoutOurCookies(cookie);
     if (passed !== '') headers.push('cookie', passed);

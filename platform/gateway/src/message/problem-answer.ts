@@ -11,15 +11,12 @@ const DISCARD_MAX_BYTES = 65_536;
 
 /** Nothing when the client is gone; when a head is already out, the connection is cut so that the client notices. */
 export function answerRefusal(exchange: Exchange, refusal: Refusal, cors: CorsPolicy): void {
-  const { response } = exchange;
+  const { client } = exchange;
   if (!exchange.isWanted) {
     if (exchange.status === 0) exchange.status = 499;
     return;
   }
-  if (response.headersSent) {
-    response.destroy();
-    return;
-  }
+  if (client.hasHead) return client.cut();
   const problem = problemOf(refusal, exchange.requestId === '' ? undefined : exchange.requestId);
   const body = Buffer.from(JSON.stringify(problem));
   exchange.status = problem.status;
@@ -40,13 +37,12 @@ export function answerRefusal(exchange: Exchange, refusal: Refusal, cors: CorsPo
   if (problem.status === 405) headers.push('allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
   cors.appendTo(headers, exchange.origin);
   for (const cookie of exchange.setCookies) headers.push('set-cookie', cookie);
-  if (endsConnection(exchange, refusal)) {
-    headers.push('connection', 'close');
-    exchange.connection.closeAfterAnswer();
-  }
-  response.writeHead(problem.status, headers);
-  response.end(exchange.method === 'HEAD' ? undefined : body);
-  exchange.request.resume();
+  if (endsConnection(exchange, refusal)) client.closeAfter();
+  const hasBody = exchange.method !== 'HEAD';
+  client.begin(problem.status, '', headers, hasBody ? body.length : 0);
+  if (hasBody) client.write(body);
+  client.discardBody();
+  client.end();
 }
 
 const ENDING: ReadonlySet<ErrorCode> = new Set([
@@ -59,6 +55,6 @@ const ENDING: ReadonlySet<ErrorCode> = new Set([
 /** Malformed requests end their connection: what follows them may be anything. So do bodies that are too long to throw away. */
 function endsConnection(exchange: Exchange, refusal: Refusal): boolean {
   if (ENDING.has(refusal.error) || exchange.upgrade !== null || exchange.connection.isClosing) return true;
-  if (exchange.request.complete) return false;
+  if (exchange.client.hasWholeBody) return false;
   return exchange.isChunked || exchange.contentLength > DISCARD_MAX_BYTES || exchange.expectsContinue;
 }

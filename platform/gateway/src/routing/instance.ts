@@ -1,18 +1,13 @@
 /** One instance of a service as the gateway uses it: its connections, what is in flight there, how fast it answers. */
 import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import { Pool } from 'undici';
+import { ConnectionPool } from '../upstream/connection-pool.ts';
 import { Latency } from './latency.ts';
 import type { OpenStreams } from '../upstream/open-streams.ts';
 import { isAllowedAddress } from './upstream-address.ts';
 
 /** Requests in flight to one instance, and so connections: beyond it, requests are refused instead of queued. */
 export const IN_FLIGHT_MAX = 1_024;
-const CONNECT_TIMEOUT_MS = 3_000;
-/** Below the 75 s after which services made with the kit close an idle connection, so that it is never they who close first. */
-const KEEP_ALIVE_MS = 60_000;
-const ANSWER_HEAD_MAX_BYTES = 65_536;
-
 export interface InstanceAddress {
   readonly id: string;
   readonly host: string;
@@ -29,7 +24,7 @@ export class Instance {
   inFlight = 0;
   isGone = false;
   readonly latency = new Latency();
-  private poolNow: Pool | null = null;
+  private poolNow: ConnectionPool | null = null;
 
   constructor(address: InstanceAddress) {
     this.id = address.id;
@@ -38,20 +33,9 @@ export class Instance {
   }
 
   /** Opened with the first request. */
-  get pool(): Pool {
-    return (this.poolNow ??= new Pool(`http://${this.host.includes(':') ? `[${this.host}]` : this.host}:${this.port}`, {
-      connections: IN_FLIGHT_MAX,
-      pipelining: 1,
-      allowH2: false,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      keepAliveMaxTimeout: KEEP_ALIVE_MS,
-      maxHeaderSize: ANSWER_HEAD_MAX_BYTES,
-      // Deadlines are kept by the gateway itself, at one place for all waits.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      connectTimeout: CONNECT_TIMEOUT_MS,
-      connect: { lookup: allowedLookup, noDelay: true },
-    }));
+  get pool(): ConnectionPool {
+    const { host, port } = this;
+    return (this.poolNow ??= new ConnectionPool({ host, port, lookup: allowedLookup }));
   }
 
   /** What a further request would wait here, for comparison with other instances only. */
@@ -64,13 +48,13 @@ export class Instance {
     if (this.isGone) return;
     this.isGone = true;
     streams.endOfInstance(this);
-    this.poolNow?.close().catch(() => {});
+    this.poolNow?.close();
   }
 
   /** At once; what runs fails. */
-  async destroy(): Promise<void> {
+  destroy(): void {
     this.isGone = true;
-    await this.poolNow?.destroy();
+    this.poolNow?.destroy();
   }
 }
 

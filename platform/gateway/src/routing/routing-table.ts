@@ -93,9 +93,8 @@ export class RoutingTable {
     return everyMs;
   }
 
-  async destroy(): Promise<void> {
-    const instances = this.deployments.flatMap((deployment) => [...deployment.instances.values()]);
-    await Promise.all(instances.map((instance) => instance.destroy()));
+  destroy(): void {
+    for (const { instances } of this.deployments) for (const instance of instances.values()) instance.destroy();
   }
 
   /** Declared services first, then by name, so that every gateway decides alike where two claim one path. */

@@ -11,10 +11,11 @@ import { FAILURE_COUNTS_AS_MS } from '../routing/latency.ts';
 import type { Instance } from '../routing/instance.ts';
 import type { RoutingTable } from '../routing/routing-table.ts';
 import { LIVE_BUCKET } from '../routing/split.ts';
+import { askInstance } from '../upstream/own-request.ts';
+import type { OwnAnswer } from '../upstream/own-request.ts';
 
 /** Checking a password costs the service real work, and more when many sign in at once. */
 const DEADLINE_MS = 15_000;
-const ANSWER_MAX_BYTES = 1_048_576;
 
 export interface SessionStoreOptions {
   readonly routing: RoutingTable;
@@ -24,11 +25,6 @@ export interface SessionStoreOptions {
   readonly token: string;
   readonly log: Logger;
   readonly nowMs: () => number;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly text: string;
 }
 
 /** Expected refusals are returned; all else, unreachability among it, is SESSIONS_UNAVAILABLE, also returned. */
@@ -70,7 +66,7 @@ export class SessionStore {
     return isRefusal(answer) ? answer : this.parsed(answer, 200, endedSessions);
   }
 
-  private parsed<S extends z.ZodType>(answer: Answer, status: number, schema: S): z.infer<S> | Refusal {
+  private parsed<S extends z.ZodType>(answer: OwnAnswer, status: number, schema: S): z.infer<S> | Refusal {
     if (answer.status !== status) return this.unexpected(answer);
     try {
       return schema.parse(JSON.parse(answer.text));
@@ -80,7 +76,7 @@ export class SessionStore {
     }
   }
 
-  private unexpected(answer: Answer): Refusal {
+  private unexpected(answer: OwnAnswer): Refusal {
     const { log, service } = this.options;
     log.error(
       { service, status: answer.status, answer: answer.text.slice(0, 300) },
@@ -90,7 +86,7 @@ export class SessionStore {
   }
 
   /** Of the live deployment, whatever is being tried beside it; on another instance when the first one could not be reached. */
-  private async ask(method: 'GET' | 'POST', path: string, body: unknown): Promise<Answer | Refusal> {
+  private async ask(method: 'GET' | 'POST', path: string, body: unknown): Promise<OwnAnswer | Refusal> {
     const { routing, service: name, nowMs } = this.options;
     const signal = AbortSignal.timeout(DEADLINE_MS);
     let avoid: Instance | null = null;
@@ -126,32 +122,27 @@ export class SessionStore {
     return unavailable();
   }
 
-  private async send(
+  private send(
     instance: Instance,
     method: 'GET' | 'POST',
     path: string,
     body: unknown,
     signal: AbortSignal,
-  ): Promise<Answer> {
-    const answer = await instance.pool.request({
-      method,
-      path,
-      signal,
-      headers: {
-        accept: 'application/json',
-        authorization: `Bearer ${this.options.token}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+  ): Promise<OwnAnswer> {
+    return askInstance(
+      instance,
+      {
+        method,
+        path,
+        headers: {
+          host: `${instance.host}:${instance.port}`,
+          accept: 'application/json',
+          authorization: `Bearer ${this.options.token}`,
+        },
+        body: body === undefined ? null : JSON.stringify(body),
       },
-      body: body === undefined ? null : JSON.stringify(body),
-    });
-    const chunks: Buffer[] = [];
-    let length = 0;
-    for await (const chunk of answer.body as AsyncIterable<Buffer>) {
-      length += chunk.length;
-      if (length > ANSWER_MAX_BYTES) throw new Error('the answer is too long');
-      chunks.push(chunk);
-    }
-    return { status: answer.statusCode, text: Buffer.concat(chunks).toString('utf8') };
+      signal,
+    );
   }
 }
 

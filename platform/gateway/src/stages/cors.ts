@@ -14,7 +14,7 @@ export const corsStage =
     exchange.status = 204;
     const headers = policy.preflightHeaders(exchange.origin, exchange.preflightHeaders);
     headers.push('x-request-id', exchange.requestId);
-    exchange.response.writeHead(204, headers);
-    exchange.response.end();
+    exchange.client.begin(204, '', headers, 0);
+    exchange.client.end();
     return WAIT;
   };

@@ -32,8 +32,7 @@ export function validateStage(): Stage {
 }
 
 function validate(exchange: Exchange, head: Head): Outcome {
-  const { request } = exchange;
-  exchange.method = request.method ?? '';
+  exchange.method = exchange.client.head.method;
   const why = readHeaders(exchange, head) ?? checkFraming(exchange, head) ?? readAddress(exchange, head);
   beginTrace(exchange, head);
   if (why !== undefined) return typeof why === 'string' ? malformed(why) : why;
@@ -67,7 +66,7 @@ class Head {
 }
 
 function readHeaders(exchange: Exchange, head: Head): string | Refusal | undefined {
-  const raw = exchange.request.rawHeaders;
+  const raw = exchange.client.head.rawHeaders;
   head.clear();
   if (raw.length > HEADERS_MAX * 2)
     return refuse(errors.HEAD_TOO_LARGE, { detail: `At most ${HEADERS_MAX} header lines` });
@@ -154,8 +153,7 @@ function take(exchange: Exchange, head: Head, code: number, name: string, value:
 
 /** RFC 9112 section 6: exactly one way to find the end of the body. */
 function checkFraming(exchange: Exchange, head: Head): string | undefined {
-  const isOld = exchange.request.httpVersionMinor === 0;
-  if (exchange.request.httpVersionMajor !== 1) return 'HTTP/1.1 or 1.0 only';
+  const isOld = exchange.client.head.version === '1.0';
   if (head.has(HEADER.TRANSFER_ENCODING)) {
     if (head.has(HEADER.CONTENT_LENGTH)) return 'Transfer-Encoding and Content-Length together';
     if (isOld) return 'Transfer-Encoding in HTTP/1.0';
@@ -187,12 +185,12 @@ function namedBy(written: string): readonly string[] | null {
 
 /** Host and target: whom the request is for, in one reading. */
 function readAddress(exchange: Exchange, head: Head): string | undefined {
-  const { request } = exchange;
+  const { version, target: written } = exchange.client.head;
   if (head.has(HEADER.HOST)) {
     if (!isAuthority(head.host)) return 'a Host that is not a name or address with an optional port';
-  } else if (request.httpVersionMinor !== 0) return 'no Host';
+  } else if (version !== '1.0') return 'no Host';
   exchange.host = head.host;
-  let target = request.url ?? '';
+  let target = written;
   if (target.charCodeAt(0) !== 0x2f) {
     if (exchange.method === 'CONNECT') return undefined;
     const absolute = splitAbsolute(target);

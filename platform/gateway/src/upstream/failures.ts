@@ -13,7 +13,11 @@ const UNSENT_RETRIES_MAX = 2;
 /** RFC 9110 section 9.2.2: doing it twice is the same as doing it once. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 
-export interface Attempt {
+/** Whether doing it twice is the same as doing it once, and it can be sent a second time. */
+export const mayRepeat = (exchange: Exchange): boolean =>
+  IDEMPOTENT.has(exchange.method) && !exchange.hasBody && exchange.upgrade === null;
+
+export interface BrokenAttempt {
   /** Whether a byte of the request may have reached the instance. */
   readonly wasSent: boolean;
   /** Whether a byte of the body was taken from the client. */
@@ -28,11 +32,11 @@ export interface Attempt {
  *
  * @returns whether there is a new claim
  */
-export function claimAgain(exchange: Exchange, attempt: Attempt, nowMs: number): boolean {
+export function claimAgain(exchange: Exchange, attempt: BrokenAttempt, nowMs: number): boolean {
   const before = exchange.claim;
   if (before === null || !exchange.isWanted) return false;
   const maySend = attempt.wasSent
-    ? exchange.retries === 0 && IDEMPOTENT.has(exchange.method) && !exchange.hasBody && exchange.upgrade === null
+    ? exchange.retries === 0 && mayRepeat(exchange)
     : exchange.retries < UNSENT_RETRIES_MAX && !attempt.bodyHasBegun;
   if (!maySend) return false;
   const claim = claimAnew(exchange, before, attempt.wasSent, nowMs);

@@ -147,9 +147,15 @@ test('an upgrade or CONNECT behind a request that is not answered yet harms nobo
   const upstream = await startWebSocketUpstream(t);
   const yard = await yardOf(t, upstream.port);
   const get = `GET / HTTP/1.1\r\nHost: ${yard.host}\r\n\r\n`;
-  const upgrade = `GET / HTTP/1.1\r\nHost: ${yard.host}\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n`;
-  const both = await sendRaw(yard.gateway.port, get + upgrade);
-  assert.equal(both.all.match(/HTTP\/1\.1 200 /g)?.length, 2, 'in order, the upgrade as if it had not been asked for');
+  const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
+  const upgrade = `GET / HTTP/1.1\r\nHost: ${yard.host}\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n${key}\r\n`;
+  const statusesOf = (all: string): string[] =>
+    [...all.matchAll(/HTTP\/1\.1 ([0-9]{3}) /g)].map(([, status]) => status!);
+  const inTurn = await sendRaw(yard.gateway.port, get + upgrade, (all) => statusesOf(all).length === 2);
+  assert.deepEqual(statusesOf(inTurn.all), ['200', '101'], 'the upgrade is read when its turn has come');
+  const notPlain = get.replace('\r\n\r\n', '\r\nTE: trailers\r\n\r\n');
+  const atOnce = await sendRaw(yard.gateway.port, notPlain + upgrade);
+  assert.deepEqual(statusesOf(atOnce.all), ['200', '200'], 'in order, the upgrade as if it had not been asked for');
   const refused = `GET / HTTP/1.1\r\nHost: a b\r\n\r\n`;
   for (const last of [upgrade, `CONNECT ${yard.host} HTTP/1.1\r\nHost: ${yard.host}\r\n\r\n`])
     for (const before of [get, refused, refused + get]) await sendRaw(yard.gateway.port, before + last);

@@ -51,7 +51,7 @@ export class Tunnel implements Watched, OpenStream, Runner {
     this.exchange = exchange;
     this.way = way;
     this.around = around;
-    this.client = exchange.upgrade!.socket;
+    this.client = exchange.upgrade!.stream;
     this.headers = [...outgoingHeaders(exchange), 'connection', 'Upgrade', 'upgrade', 'websocket'];
     this.sessionId = exchange.identityToken === '' ? null : (exchange.grant?.sessionId ?? null);
   }
@@ -96,7 +96,7 @@ export class Tunnel implements Watched, OpenStream, Runner {
     if (this.isDone || this.isOpen || outgoing !== this.outgoing) return;
     const nowMs = this.around.nowMs();
     punish(this.exchange, nowMs - this.sinceMs, nowMs);
-    if (this.exchange.response.headersSent) {
+    if (this.exchange.client.hasHead) {
       this.finish(true);
       this.client.destroy();
       return;
@@ -114,9 +114,17 @@ export class Tunnel implements Watched, OpenStream, Runner {
     this.claim.answered(status, around.nowMs() - this.sinceMs);
     this.settle(status === 502 || status === 503 || status === 504);
     const { headers, isEventStream } = outgoingAnswer(exchange, status, answer.rawHeaders, around.cors);
-    exchange.response.writeHead(status, headers);
+    const { client } = exchange;
+    client.begin(status, '', headers, -1);
+    client.flush();
     this.answer = answer;
-    answer.pipe(exchange.response);
+    answer.on('data', (chunk: Buffer) => {
+      exchange.bytesOut += chunk.length;
+      if (client.write(chunk)) return;
+      answer.pause();
+      client.onDrain(() => answer.resume());
+    });
+    answer.on('end', () => client.end());
     answer.on('error', () => {
       this.claim.failed(0);
       this.client.destroy();
@@ -139,10 +147,7 @@ export class Tunnel implements Watched, OpenStream, Runner {
     exchange.status = 101;
     this.claim.answered(101, around.nowMs() - this.sinceMs);
     const { headers } = outgoingAnswer(exchange, 101, answer.rawHeaders, around.cors);
-    let written = 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n';
-    for (let index = 0; index < headers.length; index += 2) written += `${headers[index]}: ${headers[index + 1]}\r\n`;
-    exchange.response.detachSocket(exchange.request.socket);
-    client.write(`${written}\r\n`, 'latin1');
+    exchange.upgrade!.accept(headers);
     around.streams.add(this);
     service.on('data', (chunk: Buffer) => this.toClient(chunk));
     client.on('data', (chunk: Buffer) => this.toService(chunk));
@@ -192,8 +197,11 @@ export class Tunnel implements Watched, OpenStream, Runner {
   end(why: StreamEnd): void {
     if (this.isDone || this.closeCode !== 0) return;
     if (this.answer !== null) {
-      this.answer.unpipe();
-      this.exchange.response.end();
+      const { answer } = this;
+      this.answer = null;
+      answer.removeAllListeners('data');
+      answer.destroy();
+      this.exchange.client.end();
       return;
     }
     this.closeCode = CLOSE_CODES[why];

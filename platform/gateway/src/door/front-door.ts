@@ -6,12 +6,16 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { listenOn } from '@switchyard/kit/http/server';
 import { Exchange } from '../exchange.ts';
+import type { Upgrade } from '../exchange.ts';
 import type { Way } from '../way.ts';
 import { listenOnInherited } from '../handover/inherited-sockets.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { connectionOf } from './client-connection.ts';
 import { depart } from './departure.ts';
 import type { Departure } from './departure.ts';
+import { FastLane } from './fast-lane.ts';
+import type { LaneSurroundings } from './fast-lane.ts';
+import { HttpClientSide } from './http-client-side.ts';
 import { answerUnparsed } from './unparsed.ts';
 
 const HEAD_MAX_BYTES = 16_384;
@@ -77,9 +81,33 @@ export class FrontDoor {
     this.server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) =>
       answerUnparsed(error, socket as Socket),
     );
-    this.server.on('connection', (socket: Socket) => {
+    this.openLane();
+  }
+
+  /**
+   * Connections begin in the fast lane. node:http keeps its own listener for those that are handed to it, and all its limits.
+   */
+  private openLane(): void {
+    const { server, way, nowMs } = this;
+    const listeners = server.listeners('connection');
+    server.removeAllListeners('connection');
+    const lane: LaneSurroundings = {
+      way,
+      nowMs,
+      headMaxBytes: HEAD_MAX_BYTES,
+      keepAliveMs: KEEP_ALIVE_MS,
+      isLeaving: () => this.isClosing || this.isDeparting,
+      began: (exchange) => this.running.add(exchange),
+      closed: this.onClosed,
+      withdrawn: (exchange) => this.running.delete(exchange),
+      toHttp: (socket) => {
+        for (const listener of listeners) listener.call(server, socket);
+      },
+    };
+    server.on('connection', (socket: Socket) => {
       this.sockets.add(socket);
       socket.once('close', () => this.connectionClosed(socket));
+      new FastLane(socket, lane);
     });
   }
 
@@ -103,7 +131,7 @@ export class FrontDoor {
     // Answers go out in the order of their requests: only the last one of a connection may say that it is the last.
     const last = new Map<ClientConnection, Exchange>();
     for (const exchange of this.running) if (exchange.upgrade === null) last.set(exchange.connection, exchange);
-    for (const { response, connection } of last.values()) if (!response.headersSent) closeAfter(response, connection);
+    for (const { client } of last.values()) if (!client.hasHead) client.closeAfter();
     await depart(this.sockets, { ...departure, nowMs: this.nowMs });
     this.cut();
   }
@@ -117,7 +145,7 @@ export class FrontDoor {
   async close(graceMs: number): Promise<void> {
     this.isClosing = true;
     this.stopAccepting();
-    for (const { response } of this.running) response.shouldKeepAlive = false;
+    for (const { client, upgrade } of this.running) if (upgrade === null && !client.hasHead) client.closeAfter();
     await new Promise<void>((resolve) => {
       const cut = setTimeout(resolve, graceMs);
       // A request may be on its way on a connection that looks idle: they are closed a moment later.
@@ -144,7 +172,7 @@ export class FrontDoor {
   private take(
     request: IncomingMessage,
     response: ServerResponse,
-    upgrade: { socket: Socket; head: Buffer } | null,
+    upgrade: Upgrade | null,
     closed: (this: ServerResponse) => void,
   ): void {
     const connection = connectionOf(request.socket);
@@ -153,13 +181,14 @@ export class FrontDoor {
       request.resume();
       return;
     }
-    const exchange = new Exchange(request, response, connection, upgrade, this.nowMs(), this.onClosed);
+    const client = new HttpClientSide(request, response, connection);
+    const exchange = new Exchange(client, upgrade, this.nowMs(), this.onClosed);
     (response as Carrier)[EXCHANGE] = exchange;
     response.on('close', closed);
     connection.running += 1;
     this.running.add(exchange);
     if (this.isClosing) response.shouldKeepAlive = false;
-    else if (this.isDeparting && upgrade === null) closeAfter(response, connection);
+    else if (this.isDeparting && upgrade === null) client.closeAfter();
     this.way.proceed(exchange);
   }
 
@@ -180,7 +209,13 @@ export class FrontDoor {
     response.shouldKeepAlive = false;
     response.assignSocket(socket);
     response.on('finish', () => socket.destroySoon());
-    this.take(request, response, { socket, head }, closed);
+    const accept = (headers: readonly string[]): void => {
+      let written = 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n';
+      for (let index = 0; index < headers.length; index += 2) written += `${headers[index]}: ${headers[index + 1]}\r\n`;
+      response.detachSocket(socket);
+      socket.write(`${written}\r\n`, 'latin1');
+    };
+    this.take(request, response, { stream: socket, head, accept }, closed);
   }
 
   /** Answers that wait behind another one on their connection (pipelining) are not told by Node that it has closed. */
@@ -201,12 +236,6 @@ export class FrontDoor {
 /** The only protocol that is passed through. */
 function isWebSocket(request: IncomingMessage): boolean {
   return request.method === 'GET' && /^websocket$/i.test(request.headers.upgrade ?? '');
-}
-
-/** What may follow on the connection is not taken any more, so that its client can send it again elsewhere without doing it twice. */
-function closeAfter(response: ServerResponse, connection: ClientConnection): void {
-  response.shouldKeepAlive = false;
-  connection.closeAfterAnswer();
 }
 
 function ignore(): void {}
