@@ -66,6 +66,10 @@ export class Exchange {
   isOwnAuthorization = false;
   /** Cookies to set on the answer, from a refresh in passing. */
   setCookies: readonly string[] = NONE;
+  /** Names and values in turn that tell the client of its limit on the route; empty where there is none. */
+  rateLimit: readonly string[] = NONE;
+  /** Counted as one of those that this process has under way. */
+  isInFlight = false;
   /** Of a split: 0 to 99, or who gets it whatever the shares are. */
   bucket = LIVE_BUCKET;
   /** Value of the Set-Cookie by which a browser stays with its bucket; '' when none is to be set. */

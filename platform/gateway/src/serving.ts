@@ -23,6 +23,7 @@ import { KeyRing } from './sessions/key-ring.ts';
 import { Refresher } from './sessions/refresher.ts';
 import { SessionStore } from './sessions/session-store.ts';
 import { SignInLimit } from './sessions/sign-in-limit.ts';
+import { InFlight } from './stages/limit.ts';
 import { Deadlines } from './upstream/deadlines.ts';
 import { OpenStreams } from './upstream/open-streams.ts';
 import { Way } from './way.ts';
@@ -110,7 +111,7 @@ export async function composeServing(options: ServingOptions): Promise<Serving> 
   const way: Way = new Way({
     routing,
     cors,
-    limits: { requests: new Gcra() },
+    limits: { requests: new Gcra(), inFlight: new InFlight(environment.GATEWAY_SETTINGS.inFlight.total) },
     authentication: { accessTokens, identityTokens: new IdentityTokens(keys), refresher, cors, log },
     splitting: { previewToken: new PreviewToken(environment.OPERATOR_TOKEN_SHA256), random: Math.random },
     forwarding: { deadlines, streams, cors, nowMs, ownInterface: own },

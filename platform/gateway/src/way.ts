@@ -13,7 +13,7 @@ import { corsStage } from './stages/cors.ts';
 import { forwardStage } from './stages/forward.ts';
 import type { Forwarding } from './stages/forward.ts';
 import { limitStage } from './stages/limit.ts';
-import type { ClientLimits } from './stages/limit.ts';
+import type { ClientLimits, InFlight } from './stages/limit.ts';
 import { routeStage } from './stages/route.ts';
 import type { Routing } from './stages/route.ts';
 import { validateStage } from './stages/validate.ts';
@@ -39,9 +39,11 @@ export interface WayParts {
 export class Way {
   private readonly stages: readonly Stage[];
   private readonly cors: CorsPolicy;
+  private readonly inFlight: InFlight;
 
   constructor(parts: WayParts) {
     this.cors = parts.cors;
+    this.inFlight = parts.limits.inFlight;
     this.stages = [
       validateStage(),
       routeStage(parts.routing),
@@ -79,6 +81,7 @@ export class Way {
   close(exchange: Exchange): void {
     if (exchange.isAccounted) return;
     exchange.isAccounted = true;
+    if (exchange.isInFlight) this.inFlight.now -= 1;
     exchange.runner?.responseClosed();
     if (exchange.status === 0) exchange.status = 499;
     exchange.at = this.stages.length;
