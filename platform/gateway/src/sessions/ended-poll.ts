@@ -41,9 +41,9 @@ export class EndedPoll {
     for (let answers = 0; answers < ANSWERS_MAX && !this.isStopped; answers += 1) {
       const answer = await this.store.ended(this.cursor);
       if (isRefusal(answer)) return;
-      this.ended.add(answer.sessionIds);
       this.cursor = answer.cursor;
-      if (answer.sessionIds.length === 0) return;
+      // What ended beside a long transaction is told again until that has ended.
+      if (this.ended.add(answer.sessionIds) === 0) return;
     }
   }
 }

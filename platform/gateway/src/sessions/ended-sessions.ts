@@ -12,8 +12,11 @@ export class EndedSessions {
   private readonly nowMs: () => number;
   private readonly onEnded: (sessionId: string) => void;
 
-  /** `onEnded` is called once for each session that is new here. */
-  constructor(onEnded: (sessionId: string) => void, nowMs: () => number) {
+  /**
+   * `onEnded` is called once for each session that is new here. By the wall clock, as tokens lapse: when it is set back they live
+   * longer, and so must this.
+   */
+  constructor(onEnded: (sessionId: string) => void, nowMs: () => number = Date.now) {
     this.onEnded = onEnded;
     this.nowMs = nowMs;
     this.turnedAtMs = nowMs();
@@ -23,7 +26,9 @@ export class EndedSessions {
     return this.young.has(sessionId) || this.old.has(sessionId);
   }
 
-  add(sessionIds: Iterable<string>): void {
+  /** @returns how many were new here */
+  add(sessionIds: Iterable<string>): number {
+    let added = 0;
     const nowMs = this.nowMs();
     if (nowMs - this.turnedAtMs >= REMEMBER_MS || this.young.size >= MAX) {
       this.old = this.young;
@@ -33,7 +38,10 @@ export class EndedSessions {
     for (const sessionId of sessionIds) {
       const isNew = !this.has(sessionId);
       this.young.add(sessionId);
-      if (isNew) this.onEnded(sessionId);
+      if (!isNew) continue;
+      added += 1;
+      this.onEnded(sessionId);
     }
+    return added;
   }
 }
