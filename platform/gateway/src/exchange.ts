@@ -53,8 +53,12 @@ export class Exchange {
   isChunked = false;
   requestId = '';
   traceId = '';
+  /** Of the gateway's own part of the trace. */
   spanId = '';
-  traceFlags = '01';
+  /** Of the caller's part; '' when the trace begins here. */
+  parentSpanId = '';
+  /** '01' when the trace is kept, '00' when it is not. */
+  traceFlags: '00' | '01' = '01';
   tracestate = '';
 
   // Decided on the way.

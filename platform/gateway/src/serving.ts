@@ -12,6 +12,7 @@ import { CorsPolicy } from './message/cors-policy.ts';
 import { AccessLog } from './observe/access-log.ts';
 import { Metrics } from './observe/metrics.ts';
 import type { Gauges } from './observe/metrics.ts';
+import { openTracing, samplingOf } from './observe/tracing.ts';
 import { PreviewToken } from './routing/preview-token.ts';
 import { RoutingTable } from './routing/routing-table.ts';
 import type { OwnAddress } from './routing/upstream-address.ts';
@@ -79,11 +80,13 @@ export async function composeServing(options: ServingOptions): Promise<Serving> 
     streams,
     own: ownAddresses(environment),
     nowMs,
+    random: Math.random,
+    settings: environment.GATEWAY_SETTINGS,
     warn: (facts, message) => log.warn(facts, message),
     drained: () => watch.acknowledge(),
   });
   const keys = await KeyRing.open(environment.KEYS_DIR, log);
-  const ended = new EndedSessions((sessionId) => streams.endOfSession(sessionId), nowMs);
+  const ended = new EndedSessions((sessionId) => streams.endOfSession(sessionId));
   const accessTokens = new AccessTokens(keys, ended);
   const store = new SessionStore({
     routing,
@@ -98,7 +101,9 @@ export async function composeServing(options: ServingOptions): Promise<Serving> 
     bindings: who,
     write: options.writeLines,
     isEnabled: options.isAccessLogged ?? log.isLevelEnabled('info'),
+    sample: environment.GATEWAY_SETTINGS.accessLog.sample,
   });
+  const tracing = await openTracing({ settings: environment.GATEWAY_SETTINGS.tracing, who, log });
   let wasReady = false;
   const isReady = (): boolean => wasReady || routing.isReady;
   const own = ownInterface({
@@ -109,13 +114,14 @@ export async function composeServing(options: ServingOptions): Promise<Serving> 
     way: () => way,
   });
   const way: Way = new Way({
+    traceSampling: samplingOf(environment.GATEWAY_SETTINGS.tracing),
     routing,
     cors,
     limits: { requests: new Gcra(), inFlight: new InFlight(environment.GATEWAY_SETTINGS.inFlight.total) },
     authentication: { accessTokens, identityTokens: new IdentityTokens(keys), refresher, cors, log },
     splitting: { previewToken: new PreviewToken(environment.OPERATOR_TOKEN_SHA256), random: Math.random },
     forwarding: { deadlines, streams, cors, nowMs, ownInterface: own },
-    accounts: { metrics, accessLog },
+    accounts: { metrics, accessLog, tracing },
     nowMs,
   });
   const door = new FrontDoor({ way, nowMs });
@@ -171,6 +177,7 @@ export async function composeServing(options: ServingOptions): Promise<Serving> 
       deadlines.stop();
       await routing.destroy();
       accessLog.flush();
+      await tracing?.stop();
     },
   };
 }

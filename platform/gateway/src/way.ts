@@ -2,6 +2,7 @@
 import type { Refusal } from '@switchyard/kit/errors';
 import { answerRefusal } from './message/problem-answer.ts';
 import type { Exchange } from './exchange.ts';
+import type { Sampling } from './observe/sampling.ts';
 import { accountStage } from './stages/account.ts';
 import type { Accounts } from './stages/account.ts';
 import { admitStage } from './stages/admit.ts';
@@ -26,6 +27,8 @@ export type Outcome = undefined | typeof WAIT | Refusal;
 export type Stage = (exchange: Exchange, way: Way) => Outcome;
 
 export interface WayParts {
+  /** Of traces that begin here. */
+  readonly traceSampling: Sampling;
   readonly routing: Routing;
   readonly cors: CorsPolicy;
   readonly limits: ClientLimits;
@@ -45,7 +48,7 @@ export class Way {
     this.cors = parts.cors;
     this.inFlight = parts.limits.inFlight;
     this.stages = [
-      validateStage(),
+      validateStage(parts.traceSampling),
       routeStage(parts.routing),
       corsStage(parts.cors),
       limitStage(parts.limits, parts.nowMs),
