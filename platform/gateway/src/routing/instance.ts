@@ -2,6 +2,7 @@
 import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { Pool } from 'undici';
+import { Ejection } from './ejection.ts';
 import { Latency } from './latency.ts';
 import type { OpenStreams } from '../upstream/open-streams.ts';
 import { isAllowedAddress } from './upstream-address.ts';
@@ -11,6 +12,8 @@ export const IN_FLIGHT_MAX = 1_024;
 const CONNECT_TIMEOUT_MS = 3_000;
 /** Below the 75 s after which services made with the kit close an idle connection, so that it is never they who close first. */
 const KEEP_ALIVE_MS = 60_000;
+/** Added to averages, so that differences of a few microseconds decide nothing. */
+const LATENCY_MIN_MS = 0.1;
 const ANSWER_HEAD_MAX_BYTES = 65_536;
 
 export interface InstanceAddress {
@@ -29,6 +32,7 @@ export class Instance {
   inFlight = 0;
   isGone = false;
   readonly latency = new Latency();
+  readonly ejection = new Ejection();
   private poolNow: Pool | null = null;
 
   constructor(address: InstanceAddress) {
@@ -54,9 +58,13 @@ export class Instance {
     }));
   }
 
-  /** What a further request would wait here, for comparison with other instances only. */
-  loadAt(nowMs: number): number {
-    return ((this.inFlight + 1) * (this.latency.at(nowMs) + 1)) / this.weight;
+  /** Whether a further request is better sent here than to `other`: by what is in flight, and by how long it takes where both are known. */
+  isBetterThan(other: Instance, nowMs: number): boolean {
+    const load = (this.inFlight + 1) * other.weight;
+    const otherLoad = (other.inFlight + 1) * this.weight;
+    // To a new one everybody would go at once, if it were taken for the fastest until its first answer.
+    if (!this.latency.isKnown || !other.latency.isKnown) return load <= otherLoad;
+    return load * (this.latency.at(nowMs) + LATENCY_MIN_MS) <= otherLoad * (other.latency.at(nowMs) + LATENCY_MIN_MS);
   }
 
   /** It left the table: what runs is answered, streams are ended one after the other, then its connections close. */

@@ -111,8 +111,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
     this.settle(status === 502 || status === 503 || status === 504);
     const nowMs = around.nowMs();
     const latencyMs = nowMs - this.attemptedAtMs;
-    this.claim.instance.latency.observe(latencyMs, nowMs);
-    this.claim.answered(status, latencyMs);
+    this.claim.answered(status, latencyMs, nowMs);
     const raw = (controller.rawHeaders ?? []) as (Buffer | string)[];
     const head = outgoingAnswer(exchange, status, raw, around.cors);
     exchange.status = status;
