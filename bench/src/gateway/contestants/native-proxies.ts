@@ -31,7 +31,18 @@ async function open(at: Surroundings, program: Program): Promise<OpenContestant>
   };
 }
 
-const nginxConfiguration = (port: number, upstreamPorts: readonly number[]): string => `${NGINX_HEAD}http {
+/** As many fields as Switchyard's access log has, and written in batches as that is. */
+const LOGGING = `log_format json escape=json '{"time":"$time_iso8601","method":"$request_method","path":"$uri",'
+    '"status":$status,"seconds":$request_time,"bytesIn":$request_length,"bytesOut":$body_bytes_sent,'
+    '"client":"$remote_addr","requestId":"$request_id","to":"$upstream_addr"}';
+  access_log access.log json buffer=64k flush=1s;`;
+
+const nginxConfiguration = (
+  port: number,
+  upstreamPorts: readonly number[],
+  logging: string,
+): string => `${NGINX_HEAD}http {
+  ${logging === '' ? 'access_log off;' : logging}
   ${NGINX_HTTP}
   upstream service {
 ${upstreamPorts.map((one) => `    server 127.0.0.1:${one};\n`).join('')}    keepalive 256;
@@ -71,20 +82,20 @@ backend service
   balance roundrobin
 ${upstreamPorts.map((one, index) => `  server upstream-${index} 127.0.0.1:${one} pool-max-conn 256\n`).join('')}`;
 
-export const nginx: Contestant = {
-  name: 'nginx',
-  says: 'nginx',
+const nginx = (name: string, says: string, logging: string): Contestant => ({
+  name,
+  says,
   family: 'native',
   open: (at) =>
     open(at, {
-      name: 'nginx',
+      name,
       file: 'nginx.conf',
-      configuration: nginxConfiguration,
+      configuration: (port, upstreamPorts) => nginxConfiguration(port, upstreamPorts, logging),
       command: (folder) => ['nginx', ...nginxWords(folder)],
     }),
-};
+});
 
-export const haproxy: Contestant = {
+const haproxy: Contestant = {
   name: 'haproxy',
   says: 'HAProxy',
   family: 'native',
@@ -96,3 +107,9 @@ export const haproxy: Contestant = {
       command: () => ['haproxy', '-db', '-f', 'haproxy.cfg'],
     }),
 };
+
+export const nativeProxies: readonly Contestant[] = [
+  nginx('nginx', 'nginx', ''),
+  nginx('nginx-log', 'nginx, access log on', LOGGING),
+  haproxy,
+];
