@@ -41,9 +41,10 @@ export class EndedPoll {
     for (let answers = 0; answers < ANSWERS_MAX && !this.isStopped; answers += 1) {
       const answer = await this.store.ended(this.cursor);
       if (isRefusal(answer)) return;
+      this.ended.add(answer.sessionIds);
+      // What ended beside a transaction that still runs is told again until that has ended.
+      if (answer.sessionIds.length === 0 || answer.cursor === this.cursor) return;
       this.cursor = answer.cursor;
-      // What ended beside a long transaction is told again until that has ended.
-      if (this.ended.add(answer.sessionIds) === 0) return;
     }
   }
 }

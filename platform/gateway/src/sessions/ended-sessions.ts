@@ -26,9 +26,7 @@ export class EndedSessions {
     return this.young.has(sessionId) || this.old.has(sessionId);
   }
 
-  /** @returns how many were new here */
-  add(sessionIds: Iterable<string>): number {
-    let added = 0;
+  add(sessionIds: Iterable<string>): void {
     const nowMs = this.nowMs();
     if (nowMs - this.turnedAtMs >= REMEMBER_MS || this.young.size >= MAX) {
       this.old = this.young;
@@ -38,10 +36,7 @@ export class EndedSessions {
     for (const sessionId of sessionIds) {
       const isNew = !this.has(sessionId);
       this.young.add(sessionId);
-      if (!isNew) continue;
-      added += 1;
-      this.onEnded(sessionId);
+      if (isNew) this.onEnded(sessionId);
     }
-    return added;
   }
 }
