@@ -1,5 +1,5 @@
 /** Switchyard's gateway, started as the yard starts it, and its proxy's path alone. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { freePorts } from '@switchyard/e2e/yard-under-test';
@@ -66,7 +66,13 @@ export const switchyardOnBothCores: readonly Contestant[] = [
   contestant('switchyard-1-worker', 'Switchyard, 1 worker, both cores', (at) =>
     open(at, { gatewayCores: at.allCores, settings: { workers: 1 } }),
   ),
-  contestant('switchyard-2-workers', 'Switchyard, 2 workers, both cores', (at) =>
-    open(at, { gatewayCores: at.allCores, settings: { workers: 2 } }),
-  ),
+  contestant('switchyard-2-workers', 'Switchyard, 2 workers, both cores', async (at) => {
+    const opened = await open(at, { gatewayCores: at.allCores, settings: { workers: 2 } });
+    if (childrenOf(opened.pid) >= 2) return opened;
+    await opened.close();
+    throw new Absent('this gateway has no workers');
+  }),
 ];
+
+const childrenOf = (pid: number): number =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').filter(Boolean).length;
