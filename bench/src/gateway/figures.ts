@@ -7,6 +7,8 @@ export interface CostRound {
   /** CPU time of the proxy's whole process tree for one request. */
   readonly cpuMicros: number;
   readonly requestsPerSecond: number;
+  /** Less than the cores it is held to: something else ran there, or the load was not enough. */
+  readonly coresUsed: number;
   /** PSS of the tree after the run. */
   readonly memoryMiB: number;
   readonly faults: number;
@@ -45,6 +47,7 @@ export function costTable(all: readonly Figures[]): string {
       ...(nginx === undefined ? [] : ['of nginx']),
       ...(bestPeer === undefined ? [] : [`times ${bestPeer.says}`]),
       'requests/s',
+      'cores used',
       'MiB',
     ],
     all.map((figures) => [
@@ -55,6 +58,10 @@ export function costTable(all: readonly Figures[]): string {
       spread(
         figures.costs.map(({ requestsPerSecond }) => requestsPerSecond),
         0,
+      ),
+      spread(
+        figures.costs.map(({ coresUsed }) => coresUsed),
+        2,
       ),
       median(figures.costs.map(({ memoryMiB }) => memoryMiB)).toFixed(0),
     ]),

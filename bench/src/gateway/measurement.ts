@@ -78,8 +78,14 @@ async function costOfRound(one: Case, open: OpenContestant, plan: Plan): Promise
   const before = costOf(open.pid, { andBelow: true });
   const { requests, requestsPerSecond, faults } = await inClosedLoop(one, open, plan, plan.seconds);
   const after = costOf(open.pid, { andBelow: true });
-  const cpuMicros = ((after.cpuSeconds - before.cpuSeconds) * 1e6) / requests;
-  return { cpuMicros, requestsPerSecond, memoryMiB: after.memoryMiB, faults };
+  const cpuSeconds = after.cpuSeconds - before.cpuSeconds;
+  return {
+    cpuMicros: (cpuSeconds * 1e6) / requests,
+    requestsPerSecond,
+    coresUsed: cpuSeconds / (requests / requestsPerSecond),
+    memoryMiB: after.memoryMiB,
+    faults,
+  };
 }
 
 async function latencyOfRound(
