@@ -235,7 +235,7 @@ export async function workerFigures(
   return {
     ...readFigures(metrics, gauges, nowMs),
     pid,
-    process: families.map(({ name, help, type, values }) => ({ name, help, type: String(type), values })),
+    process: families.map(({ name, help, type, values }) => ({ name, help, type, values })),
   };
 }
 
