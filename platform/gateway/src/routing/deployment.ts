@@ -61,6 +61,11 @@ export class Deployment {
     return this.around.settings.inFlight.perInstance;
   }
 
+  /** Whether no instance has room for one more. */
+  get isFull(): boolean {
+    return this.rotation.length > 0 && this.inFlight >= this.inFlightMax * this.rotation.length;
+  }
+
   /** What is UP now; who was ejected stays so. */
   take(up: readonly Instance[]): void {
     this.up = up;

@@ -1,6 +1,6 @@
 /**
  * Refuses what is too much, before anything is spent on it: bodies declared longer than the route allows, requests while this
- * process has as many under way as it carries, and requests of one client on a route that has a limit.
+ * process or the service has as many under way as it carries, and requests of one client on a route that has a limit.
  */
 import { refuse } from '@switchyard/kit/errors';
 import { errors } from '../errors.ts';
@@ -38,6 +38,8 @@ export const limitStage =
     // The gateway's own answers are cheap, and who asks how it is should hear it then more than ever.
     if (service !== null) {
       if (inFlight.now >= inFlight.max) return refuse(errors.OVERLOADED, { retryAfterSeconds: 1 });
+      if (service.split === null && service.live?.isFull === true)
+        return refuse(errors.OVERLOADED, { detail: service.name, retryAfterSeconds: 1 });
       inFlight.now += 1;
       exchange.isInFlight = true;
     }
