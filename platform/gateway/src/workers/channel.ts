@@ -35,6 +35,7 @@ export class Channel {
   private readonly options: ChannelOptions;
   private readonly waiting = new Map<number, (answer: unknown) => void>();
   private asked = 0;
+  private isClosed = false;
 
   constructor(options: ChannelOptions) {
     this.options = options;
@@ -50,7 +51,7 @@ export class Channel {
     asked: Questions[Q]['asked'],
     withinMs: number,
   ): Promise<Questions[Q]['answer'] | null> {
-    if (this.waiting.size >= WAITING_MAX) return Promise.resolve(null);
+    if (this.isClosed || this.waiting.size >= WAITING_MAX) return Promise.resolve(null);
     const nth = (this.asked += 1);
     return new Promise((resolve) => {
       const settle = (answer: unknown): void => {
@@ -74,6 +75,7 @@ export class Channel {
 
   /** The other side is gone: nobody waits for its answers any more. */
   close(): void {
+    this.isClosed = true;
     for (const settle of this.waiting.values()) settle(null);
   }
 
