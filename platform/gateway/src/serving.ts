@@ -128,7 +128,12 @@ export async function composeServing(options: ServingOptions): Promise<Serving> 
     isEnabled: options.isAccessLogged ?? log.isLevelEnabled('info'),
     sample: environment.GATEWAY_SETTINGS.accessLog.sample,
   });
-  const tracing = await openTracing({ settings: environment.GATEWAY_SETTINGS.tracing, who, log });
+  const tracing = await openTracing({
+    settings: environment.GATEWAY_SETTINGS.tracing,
+    who,
+    log,
+    count: metrics.countSpans,
+  });
   const signedOut = (sessionIds: readonly string[], user: string | null): void => {
     ended.add(user === null ? sessionIds : [...sessionIds, ...accessTokens.sessionsOf(user)]);
   };

@@ -9,6 +9,8 @@ export interface Counts {
   readonly series: Readonly<Record<string, SeriesCounts>>;
   /** Answers of the gateway's own by error code. */
   readonly errors: Readonly<Record<string, number>>;
+  /** Spans by what became of them; empty where no collector is configured. */
+  readonly spans: Readonly<Record<string, number>>;
   /** What came of what was sent, by deployment; of those in the table alone. */
   readonly traffic: Readonly<Record<string, Traffic>>;
 }
@@ -45,7 +47,7 @@ export interface Gauges {
   readonly openConnections: () => number;
 }
 
-export const NO_COUNTS: Counts = { series: {}, errors: {}, traffic: {} };
+export const NO_COUNTS: Counts = { series: {}, errors: {}, spans: {}, traffic: {} };
 
 export function readFigures(metrics: Metrics, gauges: Gauges, nowMs: number): Figures {
   const { routing } = gauges;
@@ -86,6 +88,7 @@ export const sumCounts = (all: readonly Counts[]): Counts => ({
     }),
   ),
   errors: sumOf(all.map(({ errors }) => errors)),
+  spans: sumOf(all.map(({ spans }) => spans)),
   traffic: merged(
     all.map(({ traffic }) => traffic),
     (a, b) => ({

@@ -51,7 +51,7 @@ export function renderMetrics(page: PageParts): string {
   return `${lines.join('\n')}\n`;
 }
 
-function renderCounts(lines: string[], { series, errors }: Counts): void {
+function renderCounts(lines: string[], { series, errors, spans }: Counts): void {
   const all = Object.values(series);
   family(
     lines,
@@ -85,6 +85,13 @@ function renderCounts(lines: string[], { series, errors }: Counts): void {
     'counter',
     "Answers of the gateway's own, by error code",
     Object.entries(errors).map(([code, count]) => `{code="${code}"} ${count}`),
+  );
+  family(
+    lines,
+    'gateway_spans_total',
+    'counter',
+    'Spans that a collector took, or that were dropped because it did not',
+    Object.entries(spans).map(([outcome, count]) => `{outcome="${outcome}"} ${count}`),
   );
 }
 

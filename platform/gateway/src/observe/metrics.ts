@@ -65,6 +65,8 @@ export class Metrics {
   /** By deployment; '' is the gateway's own interface and what was refused before a service was found. */
   private readonly series = new Map<string, Series>([['', new Series('', '')]]);
   private readonly refusals = new Map<string, number>();
+  /** By what became of them: `exported`, `dropped`. */
+  private readonly spans: Record<string, number> = {};
 
   count(exchange: Exchange, durationMs: number): void {
     const { claim, errorCode } = exchange;
@@ -75,11 +77,21 @@ export class Metrics {
     if (errorCode !== '') this.refusals.set(errorCode, (this.refusals.get(errorCode) ?? 0) + 1);
   }
 
+  /** Spans that the collector took, or that were given up. */
+  readonly countSpans = (outcome: 'exported' | 'dropped', spans: number): void => {
+    this.spans[outcome] = (this.spans[outcome] ?? 0) + spans;
+  };
+
   /** As they are now, as plain data. */
-  counts(): { readonly series: Record<string, SeriesCounts>; readonly errors: Record<string, number> } {
+  counts(): {
+    readonly series: Record<string, SeriesCounts>;
+    readonly errors: Record<string, number>;
+    readonly spans: Record<string, number>;
+  } {
     return {
       series: Object.fromEntries(Array.from(this.series, ([key, series]) => [key, series.counts])),
       errors: Object.fromEntries(this.refusals),
+      spans: { ...this.spans },
     };
   }
 

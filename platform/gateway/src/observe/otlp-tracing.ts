@@ -18,8 +18,6 @@ const STOP_MS = 3_000;
 type Report = Parameters<SpanExporter['export']>[1];
 
 export class OtlpTracing implements Tracing {
-  exported = 0;
-  dropped = 0;
   private readonly options: TracingOptions;
   private readonly resource;
   private readonly processor: BatchSpanProcessor;
@@ -84,14 +82,14 @@ export class OtlpTracing implements Tracing {
   private settled(spans: number, error: Error | undefined): void {
     this.waiting -= spans;
     if (error !== undefined) return this.lost(spans, error);
-    this.exported += spans;
-    if (this.isAway) this.options.log.info({ dropped: this.dropped }, 'the collector takes spans again');
+    this.options.count('exported', spans);
+    if (this.isAway) this.options.log.info('the collector takes spans again');
     this.isAway = false;
   }
 
   /** Told once, until it works again. */
   private lost(spans: number, why: Error | string): void {
-    this.dropped += spans;
+    this.options.count('dropped', spans);
     if (!this.isAway)
       this.options.log.warn(
         { endpoint: this.options.settings.endpoint, why: typeof why === 'string' ? why : why.message },

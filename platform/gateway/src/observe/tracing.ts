@@ -10,13 +10,11 @@ export interface TracingOptions {
   readonly settings: TracingSettings;
   readonly who: Readonly<Record<'service' | 'deployment' | 'instance', string>>;
   readonly log: Logger;
+  /** How many spans the collector took, and how many were given up: it was away, too slow, or refused them. */
+  readonly count: (outcome: 'exported' | 'dropped', spans: number) => void;
 }
 
 export interface Tracing {
-  /** Spans that a collector has taken. */
-  readonly exported: number;
-  /** Spans that were given up: the collector was away, too slow, or refused them. */
-  readonly dropped: number;
   /** The request has ended. Nothing happens when its trace is not kept. */
   record(exchange: Exchange, durationMs: number): void;
   /** What waits is sent yet, within a few seconds; then nothing any more. */
