@@ -87,7 +87,7 @@ export const endedQuery = z.strictObject({
     .string()
     .max(200)
     .optional()
-    .describe('`cursor` of the answer before; absent: all that ended in the last 15 minutes'),
+    .describe('`cursor` of the answer before; absent: all that ended in the last 15 minutes. Some may be told again'),
 });
 export const endedSessions = z.object({ sessionIds: z.array(id), cursor: z.string() });
 

@@ -3,35 +3,41 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { costOf } from '../processes.ts';
 import { machine } from '../report.ts';
-import { CASES, proveAnswer } from './cases.ts';
-import type { Case } from './cases.ts';
-import { closedLoop } from './closed-loop.ts';
-import type { Contestant, OpenContestant, Surroundings } from './contestants/contestant.ts';
-import { haproxy, nginx } from './contestants/native-proxies.ts';
+import { CASES } from './cases.ts';
+import { Absent } from './contestants/contestant.ts';
+import type { Surroundings } from './contestants/contestant.ts';
+import { nativeProxies } from './contestants/native-proxies.ts';
 import { nodePeers } from './contestants/node-peers.ts';
-import { switchyard, switchyardLogging } from './contestants/switchyard.ts';
-import { tableOf } from './figures.ts';
-import type { Figure } from './figures.ts';
+import { switchyardOnBothCores, switchyards } from './contestants/switchyard.ts';
+import { costTable, latencyTable } from './figures.ts';
+import type { Figures } from './figures.ts';
+import { measureCase } from './measurement.ts';
+import type { Opened, Plan } from './measurement.ts';
 import { stopAll } from './started-process.ts';
 import { startUpstream } from './upstream.ts';
 
-const CONTESTANTS: readonly Contestant[] = [switchyard, switchyardLogging, nginx, haproxy, ...nodePeers];
+const USUAL = [...switchyards, ...nativeProxies, ...nodePeers];
+const CONTESTANTS = [...USUAL, ...switchyardOnBothCores];
 const namesOf = (all: readonly { readonly name: string }[]): string => all.map(({ name }) => name).join(',');
 
-const HELP = `Usage: node bench/dist/gateway/compare.js [--rounds 5] [--seconds 5] [--warm-up 3] [--json]
+const HELP = `Usage: node bench/dist/gateway/compare.js [--rounds 5] [--seconds 5] [--warm-up 3] [--latency-seconds 3] [--json]
        [--cases ${namesOf(CASES)}]
-       [--contestants ${namesOf(CONTESTANTS)}]
-Each contestant is held to core 1, load and upstream to core 0. In each round each contestant is measured in turn.`;
+       [--contestants ${namesOf(USUAL)}]
+Further contestants, which have both cores: ${namesOf(switchyardOnBothCores)}.
+Proxies are held to core 1, load and upstream to core 0; in each round each contestant is measured in turn. CPU time is that of
+the proxy's whole process tree, in a closed loop of 64 connections (wrk). Latency is measured at half of what each did in it, 20,000
+requests a second at most, beside nginx and no proxy at the same rate; --latency-seconds 0 leaves it out.
+Needs nginx, haproxy, wrk and taskset. Quick: --cases small-get --contestants switchyard,nginx,httpxy --rounds 3 --seconds 3 --latency-seconds 0`;
 
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '5' },
     'warm-up': { type: 'string', default: '3' },
+    'latency-seconds': { type: 'string', default: '3' },
     cases: { type: 'string', default: namesOf(CASES) },
-    contestants: { type: 'string', default: namesOf(CONTESTANTS) },
+    contestants: { type: 'string', default: namesOf(USUAL) },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -40,26 +46,34 @@ if (values.help) {
   console.log(HELP);
   process.exit(0);
 }
+const refuse = (fault: string): never => {
+  console.error(fault);
+  process.exit(2);
+};
 const wanted = <T extends { readonly name: string }>(written: string, all: readonly T[]): T[] =>
-  written.split(',').map((name) => {
-    const found = all.find((one) => one.name === name);
-    if (found !== undefined) return found;
-    console.error(`${name} is none of ${namesOf(all)}`);
-    process.exit(2);
-  });
+  written
+    .split(',')
+    .map((name) => all.find((one) => one.name === name) ?? refuse(`${name} is none of ${namesOf(all)}`));
+const whole = (flag: 'rounds' | 'seconds' | 'warm-up' | 'latency-seconds', least: number): number => {
+  const value = Number(values[flag]);
+  return Number.isInteger(value) && value >= least ? value : refuse(`--${flag} is a whole number from ${least} on`);
+};
 const cases = wanted(values.cases, CASES);
 const contestants = wanted(values.contestants, CONTESTANTS);
-const [rounds, seconds, warmUpSeconds] = [values.rounds, values.seconds, values['warm-up']].map(Number) as [
-  number,
-  number,
-  number,
-];
+const limits = {
+  rounds: whole('rounds', 1),
+  seconds: whole('seconds', 1),
+  warmUpSeconds: whole('warm-up', 1),
+  latencySeconds: whole('latency-seconds', 0),
+};
+if (Number(process.versions.node.split('.')[0]) < 26) refuse('all of it runs on Node 26: node_modules/.bin/node');
 
 async function main(): Promise<void> {
   const folder = await mkdtemp(path.join(tmpdir(), 'gateway-compare-'));
-  const opened: (readonly [Contestant, OpenContestant])[] = [];
+  const opened: Opened[] = [];
+  const absent: string[] = [];
   const close = async (): Promise<void> => {
-    for (const [, one] of opened) await one.close();
+    for (const { open } of opened) await open.close();
     await stopAll();
     await rm(folder, { recursive: true, force: true });
   };
@@ -67,60 +81,42 @@ async function main(): Promise<void> {
     process.once(signal, () => void close().finally(() => process.exit(1)));
   try {
     const upstream = await startUpstream(folder, '0');
-    const at: Surroundings = { upstream, folder, proxyCores: '1', otherCores: '0' };
-    for (const contestant of contestants) opened.push([contestant, await contestant.open(at)]);
-    for (const one of cases) {
-      const figures = await measure(one, opened, folder);
-      if (values.json) console.log(JSON.stringify({ case: one.name, machine: machine(), figures }));
-      else
-        console.log(
-          `\n### ${one.says}\n\n${machine()}, ${new Date().toISOString()}; ${rounds} rounds of ${seconds} s\n\n${tableOf(figures)}`,
-        );
+    const at: Surroundings = { upstream, folder, proxyCores: '1', otherCores: '0', allCores: '0,1' };
+    for (const contestant of contestants) {
+      try {
+        opened.push({ contestant, open: await contestant.open(at) });
+      } catch (error) {
+        if (!(error instanceof Absent)) throw error;
+        absent.push(`${contestant.says}: not measured, ${error.message}`);
+      }
     }
+    const plan: Plan = {
+      ...limits,
+      folder,
+      loadCores: '0',
+      upstreamOrigin: `http://127.0.0.1:${upstream.ports[0]}`,
+      tell: (progress) => console.error(progress),
+    };
+    for (const one of cases) tell(one, await measureCase(one, opened, plan), absent);
   } finally {
     await close();
   }
 }
 
-async function measure(
-  one: Case,
-  opened: readonly (readonly [Contestant, OpenContestant])[],
-  folder: string,
-): Promise<Figure[]> {
-  const runOf = async (open: OpenContestant, forSeconds: number) =>
-    closedLoop(one, {
-      folder,
-      cores: '0',
-      origin: open.origin,
-      token: await open.token(),
-      seconds: forSeconds,
-    });
-  for (const [contestant, open] of opened) {
-    await proveAnswer(one, open.origin, await open.token()).catch((error: unknown) => {
-      throw new Error(`${contestant.says} answers wrongly`, { cause: error });
-    });
-    await runOf(open, warmUpSeconds);
+function tell(one: (typeof CASES)[number], figures: readonly Figures[], absent: readonly string[]): void {
+  const taken = { case: one.name, machine: machine(), at: new Date().toISOString(), ...limits, absent };
+  if (values.json) {
+    console.log(JSON.stringify({ ...taken, figures }));
+    return;
   }
-  const figures: Figure[] = opened.map(([{ name, says, family }]) => ({ name, says, family, rounds: [] }));
-  for (let round = 0; round < rounds; round += 1) {
-    for (const [index, [contestant, open]] of opened.entries()) {
-      const before = costOf(open.pid, { andBelow: true });
-      const run = await runOf(open, seconds);
-      const after = costOf(open.pid, { andBelow: true });
-      if (run.faults > 0) throw new Error(`${contestant.says}: ${run.faults} requests of ${one.says} failed`);
-      const cpuMicros = ((after.cpuSeconds - before.cpuSeconds) * 1e6) / run.requests;
-      figures[index]!.rounds.push({
-        cpuMicros,
-        requestsPerSecond: run.requestsPerSecond,
-        memoryMiB: after.memoryMiB,
-      });
-      if (!values.json)
-        console.error(
-          `${one.name} ${round + 1}/${rounds} ${contestant.name}: ${cpuMicros.toFixed(1)} µs, ${Math.round(run.requestsPerSecond)}/s`,
-        );
-    }
-  }
-  return figures;
+  const { rounds, seconds, latencySeconds } = limits;
+  console.log(
+    `\n## ${one.says}\n\n${taken.machine}; ${taken.at}; median (least..most) of ${rounds} rounds of ${seconds} s\n`,
+  );
+  console.log(costTable(figures));
+  if (latencySeconds > 0)
+    console.log(`\nAt half of that, ${rounds} rounds of ${latencySeconds} s:\n\n${latencyTable(figures)}`);
+  for (const line of absent) console.log(`\n${line}`);
 }
 
 await main();

@@ -1,51 +1,109 @@
-/** What was measured of each contestant, as a table: medians with their spread, and ratios to nginx and the best Node peer. */
+/** What was measured, as tables: medians with their spread, and ratios to nginx and the best Node peer. */
 import { markdownTable, median } from '../report.ts';
 import type { Family } from './contestants/contestant.ts';
+import type { OpenLoopFigures } from './open-loop.ts';
 
-export interface RoundFigure {
+export interface CostRound {
   /** CPU time of the proxy's whole process tree for one request. */
   readonly cpuMicros: number;
   readonly requestsPerSecond: number;
+  /** Less than the cores it is held to: something else ran there, or the load was not enough. */
+  readonly coresUsed: number;
   /** PSS of the tree after the run. */
   readonly memoryMiB: number;
+  readonly faults: number;
 }
 
-export interface Figure {
+/** The same rate, one after the other. */
+export interface LatencyRound {
+  readonly ratePerSecond: number;
+  readonly own: OpenLoopFigures;
+  readonly nginx: OpenLoopFigures | null;
+  /** Without a proxy. */
+  readonly direct: OpenLoopFigures;
+  /** CPU time for one request at that rate. */
+  readonly cpuMicros: number;
+}
+
+export interface Figures {
   readonly name: string;
   readonly says: string;
   readonly family: Family;
-  readonly rounds: RoundFigure[];
+  readonly costs: readonly CostRound[];
+  /** Empty when latency was not measured. */
+  readonly latencies: readonly LatencyRound[];
 }
 
 /** Ratios are taken round by round, and their median is shown: what slows a round slows both. */
-export function tableOf(figures: readonly Figure[]): string {
-  const nginx = figures.find(({ name }) => name === 'nginx');
-  const bestPeer = figures
+export function costTable(all: readonly Figures[]): string {
+  const nginx = all.find(({ name }) => name === 'nginx');
+  const bestPeer = all
     .filter(({ family }) => family === 'node')
     .toSorted((a, b) => median(cpuOf(a)) - median(cpuOf(b)))[0];
   return markdownTable(
-    ['proxy', 'CPU µs per request', 'of nginx', `times ${bestPeer?.says ?? 'best Node peer'}`, 'requests/s', 'MiB'],
-    figures.map((figure) => [
-      figure.says,
-      spread(cpuOf(figure), 1),
-      ratio(nginx, figure),
-      ratio(bestPeer, figure),
+    [
+      'proxy',
+      'CPU µs per request',
+      ...(nginx === undefined ? [] : ['of nginx']),
+      ...(bestPeer === undefined ? [] : [`times ${bestPeer.says}`]),
+      'requests/s',
+      'cores used',
+      'MiB',
+    ],
+    all.map((figures) => [
+      figures.says,
+      spread(cpuOf(figures), 1),
+      ...(nginx === undefined ? [] : [ratio(nginx, figures)]),
+      ...(bestPeer === undefined ? [] : [ratio(bestPeer, figures)]),
       spread(
-        figure.rounds.map(({ requestsPerSecond }) => requestsPerSecond),
+        figures.costs.map(({ requestsPerSecond }) => requestsPerSecond),
         0,
       ),
-      median(figure.rounds.map(({ memoryMiB }) => memoryMiB)),
+      spread(
+        figures.costs.map(({ coresUsed }) => coresUsed),
+        2,
+      ),
+      median(figures.costs.map(({ memoryMiB }) => memoryMiB)).toFixed(0),
     ]),
   );
 }
 
-const cpuOf = (figure: Figure): number[] => figure.rounds.map(({ cpuMicros }) => cpuMicros);
+/** At half of what each did in the closed loop. */
+export function latencyTable(all: readonly Figures[]): string {
+  return markdownTable(
+    [
+      'proxy',
+      'at requests/s',
+      'p50 µs',
+      'p99 µs',
+      'nginx there, p50 and p99',
+      'no proxy, p50 and p99',
+      'CPU µs per request there',
+      'not answered well',
+    ],
+    all.map(({ says, latencies }) => {
+      const of = (pick: (round: LatencyRound) => number, digits = 0) => spread(latencies.map(pick), digits);
+      const middle = (pick: (round: LatencyRound) => number) => median(latencies.map(pick)).toFixed(0);
+      const hasNginx = latencies.every(({ nginx }) => nginx !== null);
+      return [
+        says,
+        latencies[0]!.ratePerSecond,
+        of(({ own }) => own.p50Micros),
+        of(({ own }) => own.p99Micros),
+        hasNginx ? `${middle(({ nginx }) => nginx!.p50Micros)}, ${middle(({ nginx }) => nginx!.p99Micros)}` : '',
+        `${middle(({ direct }) => direct.p50Micros)}, ${middle(({ direct }) => direct.p99Micros)}`,
+        of(({ cpuMicros }) => cpuMicros, 1),
+        latencies.reduce((sum, { own }) => sum + own.faults, 0),
+      ];
+    }),
+  );
+}
+
+const cpuOf = (figures: Figures): number[] => figures.costs.map(({ cpuMicros }) => cpuMicros);
 
 /** How many requests it does with the CPU time of one of `reference`. */
-const ratio = (reference: Figure | undefined, figure: Figure): string =>
-  reference === undefined
-    ? ''
-    : median(cpuOf(figure).map((micros, round) => reference.rounds[round]!.cpuMicros / micros)).toFixed(2);
+const ratio = (reference: Figures, figures: Figures): string =>
+  median(cpuOf(figures).map((micros, round) => reference.costs[round]!.cpuMicros / micros)).toFixed(2);
 
 const spread = (values: readonly number[], digits: number): string => {
   const shown = (value: number): string =>

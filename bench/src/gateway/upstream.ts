@@ -1,6 +1,7 @@
 /** The service behind every contestant: an nginx that answers small JSON, 100 KB, and a POST once it has read its body. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { userInfo } from 'node:os';
 import path from 'node:path';
 import { freePorts } from '@switchyard/e2e/yard-under-test';
 import { accepts, start, untilUp } from './started-process.ts';
@@ -42,15 +43,14 @@ export async function startUpstream(folder: string, cores: string): Promise<Upst
 export const nginxWords = (folder: string): string[] => ['-p', `${folder}/`, '-c', 'nginx.conf', '-e', 'error.log'];
 
 /** What every nginx here begins with: one worker in the foreground, its files within its folder, connections that last. */
-export const NGINX_HEAD = `worker_processes 1;
+export const NGINX_HEAD = `${userInfo().uid === 0 ? 'user root;\n' : ''}worker_processes 1;
 daemon off;
 pid nginx.pid;
 error_log error.log warn;
 worker_rlimit_nofile 65536;
 events { worker_connections 8192; multi_accept on; }
 `;
-export const NGINX_HTTP = `access_log off;
-  sendfile on;
+export const NGINX_HTTP = `sendfile on;
   tcp_nopush on;
   tcp_nodelay on;
   keepalive_requests 1000000000;
@@ -67,6 +67,7 @@ export const NGINX_HTTP = `access_log off;
  * method, and its refusal is made a plain answer.
  */
 const configuration = (ports: readonly number[]): string => `${NGINX_HEAD}http {
+  access_log off;
   ${NGINX_HTTP}
   open_file_cache max=100 inactive=1h;
   open_file_cache_valid 1h;
@@ -99,7 +100,14 @@ function proveBodyIsRead(port: number): Promise<void> {
       else reject(error);
     };
     socket.once('error', over).once('timeout', () => over(new Error('the upstream did not answer a POST')));
-    socket.once('data', () => over(isBodySent ? null : new Error('the upstream answers a POST before its body')));
+    socket.once('data', (answer: Buffer) => {
+      if (!isBodySent) {
+        over(new Error('the upstream answers a POST before its body'));
+        return;
+      }
+      const said = answer.toString('latin1');
+      over(said.startsWith('HTTP/1.1 200 ') ? null : new Error(`the upstream answers a POST with ${said}`));
+    });
     socket.write('POST /post HTTP/1.1\r\nHost: upstream\r\nContent-Length: 4\r\n\r\n');
     setTimeout(() => {
       isBodySent = true;

@@ -12,7 +12,7 @@ import { answersOk, start, untilUp } from './started-process.ts';
 import type { StartedProcess } from './started-process.ts';
 
 /** As the yard starts the two. */
-const NODE_FLAGS = ['--max-semi-space-size=8'];
+export const NODE_FLAGS = ['--max-semi-space-size=8'];
 const LEASE_MS = 3_600_000;
 
 export interface YardRigOptions {

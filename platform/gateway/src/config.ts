@@ -49,7 +49,14 @@ export const gatewayEnvironment = z.object({
     .max(16)
     .default(0)
     .describe('Listening sockets given, from descriptor 3 on'),
-  LISTEN_FDNAMES: z.string().default('').describe('Their names, separated by colons: door, admin'),
+  LISTEN_FDNAMES: z.string().default('').describe('Their names, separated by colons: door, door-tls, admin'),
+  WORKER: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(1)
+    .describe('Number of this worker; the first one starts the others, and gives it to them'),
   PREDECESSOR_ID: z.string().optional().describe('Who gave the sockets: it goes on until SIGUSR2 says to take over'),
   PREDECESSOR_PORT: z.coerce.number().int().min(1).max(65535).optional().describe('Private port of the predecessor'),
   OPERATOR_TOKEN_SHA256: z

@@ -27,7 +27,7 @@ export const errors = defineErrors('GATEWAY', {
   NO_TABLE: { kind: 'unavailable', title: 'The gateway does not know the services yet', retryable: true },
   NO_INSTANCE: { kind: 'unavailable', title: 'No instance of the service is there for the moment', retryable: true },
   BREAKER_OPEN: { kind: 'unavailable', title: 'The service fails too often and is given a pause', retryable: true },
-  OVERLOADED: { kind: 'unavailable', title: 'The service has too many requests in flight', retryable: true },
+  OVERLOADED: { kind: 'unavailable', title: 'Too many requests are under way', retryable: true },
   UPSTREAM_UNREACHABLE: { kind: 'unavailable', title: 'The service could not be reached', retryable: true },
   UPSTREAM_BROKE: { kind: 'bad-upstream', title: 'The service broke off before it answered', retryable: true },
   UPSTREAM_TIMEOUT: { kind: 'timeout', title: 'The service did not answer in time', retryable: true },

@@ -60,8 +60,12 @@ export class Exchange {
   isChunked = false;
   requestId = '';
   traceId = '';
+  /** Of the gateway's own part of the trace. */
   spanId = '';
-  traceFlags = '01';
+  /** Of the caller's part; '' when the trace begins here. */
+  parentSpanId = '';
+  /** '01' when the trace is kept, '00' when it is not. */
+  traceFlags: '00' | '01' = '01';
   tracestate = '';
 
   // Decided on the way.
@@ -73,6 +77,10 @@ export class Exchange {
   isOwnAuthorization = false;
   /** Cookies to set on the answer, from a refresh in passing. */
   setCookies: readonly string[] = NONE;
+  /** Names and values in turn that tell the client of its limit on the route; empty where there is none. */
+  rateLimit: readonly string[] = NONE;
+  /** Counted as one of those that this process has under way. */
+  isInFlight = false;
   /** Of a split: 0 to 99, or who gets it whatever the shares are. */
   bucket = LIVE_BUCKET;
   /** Value of the Set-Cookie by which a browser stays with its bucket; '' when none is to be set. */

@@ -6,12 +6,17 @@ import { systemClock } from '@switchyard/kit/clock';
 import type { Logger } from '@switchyard/kit/log';
 import { createMetrics } from '@switchyard/kit/metrics';
 import type { GatewayEnvironment } from './config.ts';
+import { Gcra } from './gcra.ts';
 import { Handover } from './handover/handover.ts';
-import { inheritedSockets, listenOnInherited } from './handover/inherited-sockets.ts';
+import { givenSockets, inheritedSockets, listenOnInherited } from './handover/inherited-sockets.ts';
 import { answers200, privatePort } from './handover/private-port.ts';
 import type { Companion } from './handover/successor.ts';
 import { adminInterface } from './http/admin-interface.ts';
-import { composeServing } from './serving.ts';
+import { composeServing, LEAVE_WITHIN_MS, STOP_GRACE_MS, workerFigures } from './serving.ts';
+import { SignInLimit } from './sessions/sign-in-limit.ts';
+import { countingForAll } from './workers/shared-limits.ts';
+import { Workers } from './workers/workers.ts';
+import type { AllFigures } from './workers/workers.ts';
 
 /** How long the first table is waited for before listening without one; until it comes, requests get 503. */
 const FIRST_TABLE_MS = 10_000;
@@ -43,10 +48,38 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     deployment: environment.DEPLOYMENT_ID,
     instance: environment.INSTANCE_ID,
   };
-  const serving = await composeServing({ environment, who, log, writeLines, isAccessLogged });
-  const { routing, watch, door, metrics, gauges, isReady } = serving;
+  const requests = new Gcra();
+  const signIns = new SignInLimit(nowMs);
+  const serving = await composeServing({
+    environment,
+    who,
+    log,
+    writeLines,
+    isAccessLogged,
+    among: {
+      requests,
+      signIns,
+      signedOut: (sessionIds, user) => workers.tell('signed out', { sessionIds, user }),
+    },
+  });
+  const { routing, watch, door, metrics, isReady } = serving;
   const processMetrics = createMetrics();
-  const admin = createServer(adminInterface({ metrics, gauges, processMetrics, who, nowMs }));
+  const workers = new Workers({
+    count: environment.GATEWAY_SETTINGS.workers,
+    own: () => workerFigures(serving, processMetrics, process.pid, nowMs()),
+    sockets: () => givenSockets({ door: door.server }),
+    environment: process.env,
+    isReady,
+    signedOut: ({ sessionIds, user }) => serving.signedOut(sessionIds, user),
+    limits: countingForAll(requests, signIns, nowMs),
+    clock: systemClock,
+    log,
+  });
+  const figures = (forget: readonly string[]): Promise<AllFigures> => {
+    metrics.forget(forget);
+    return workers.figures(forget);
+  };
+  const admin = createServer(adminInterface({ routing, figures, who }));
 
   const inherited = inheritedSockets(environment, process.pid);
   const self = companion(environment.INSTANCE_ID, environment.TCP_PORT);
@@ -60,7 +93,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     self,
     launchFile: environment.SUCCESSOR_FILE,
     predecessor,
-    servers: [door.server, admin],
+    sockets: () => givenSockets({ door: door.server, admin }),
     open: async () => {
       if (predecessor !== null) {
         if (await answers200(predecessor, '/-/ready')) serving.wasReady();
@@ -68,6 +101,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       }
       await door.listen(inherited.door ?? { host: environment.HOST, port: environment.PORT });
       log.info({ host: environment.HOST, ...addresses(door.server, admin), epoch: routing.epoch }, 'listening');
+      workers.start();
     },
     log,
   });
@@ -82,7 +116,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const isShared = await handover.leave();
     // The successor answers there.
     if (isShared) await closeServer(admin, 500);
-    await serving.leave(isShared);
+    await Promise.all([serving.leave(isShared), workers.leave(isShared, isShared ? LEAVE_WITHIN_MS : STOP_GRACE_MS)]);
     if (!isShared) await closeServer(admin, 500);
     await serving.stop();
     await closeServer(alone, 100);

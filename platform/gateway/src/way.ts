@@ -2,6 +2,7 @@
 import type { Refusal } from '@switchyard/kit/errors';
 import { answerRefusal } from './message/problem-answer.ts';
 import type { Exchange } from './exchange.ts';
+import type { Sampling } from './observe/sampling.ts';
 import { accountStage } from './stages/account.ts';
 import type { Accounts } from './stages/account.ts';
 import { admitStage } from './stages/admit.ts';
@@ -13,7 +14,7 @@ import { corsStage } from './stages/cors.ts';
 import { forwardStage } from './stages/forward.ts';
 import type { Forwarding } from './stages/forward.ts';
 import { limitStage } from './stages/limit.ts';
-import type { ClientLimits } from './stages/limit.ts';
+import type { ClientLimits, InFlight } from './stages/limit.ts';
 import { routeStage } from './stages/route.ts';
 import type { Routing } from './stages/route.ts';
 import { validateStage } from './stages/validate.ts';
@@ -26,6 +27,8 @@ export type Outcome = undefined | typeof WAIT | Refusal;
 export type Stage = (exchange: Exchange, way: Way) => Outcome;
 
 export interface WayParts {
+  /** Of traces that begin here. */
+  readonly traceSampling: Sampling;
   readonly routing: Routing;
   readonly cors: CorsPolicy;
   readonly limits: ClientLimits;
@@ -39,11 +42,13 @@ export interface WayParts {
 export class Way {
   private readonly stages: readonly Stage[];
   private readonly cors: CorsPolicy;
+  private readonly inFlight: InFlight;
 
   constructor(parts: WayParts) {
     this.cors = parts.cors;
+    this.inFlight = parts.limits.inFlight;
     this.stages = [
-      validateStage(),
+      validateStage(parts.traceSampling),
       routeStage(parts.routing),
       corsStage(parts.cors),
       limitStage(parts.limits, parts.nowMs),
@@ -79,6 +84,7 @@ export class Way {
   close(exchange: Exchange): void {
     if (exchange.isAccounted) return;
     exchange.isAccounted = true;
+    if (exchange.isInFlight) this.inFlight.now -= 1;
     exchange.runner?.responseClosed();
     if (exchange.status === 0) exchange.status = 499;
     exchange.at = this.stages.length;

@@ -8,7 +8,11 @@ export interface Surroundings {
   /** Cores of the proxy, and of everything else. */
   readonly proxyCores: string;
   readonly otherCores: string;
+  readonly allCores: string;
 }
+
+/** Thrown by `open` when there is nothing to measure: the table leaves it out and says so. */
+export class Absent extends Error {}
 
 /** What a contestant is to the ratios of the table. */
 export type Family = 'switchyard' | 'native' | 'node';

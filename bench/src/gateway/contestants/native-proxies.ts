@@ -31,9 +31,34 @@ async function open(at: Surroundings, program: Program): Promise<OpenContestant>
   };
 }
 
-const nginxConfiguration = (port: number, upstreamPorts: readonly number[]): string => `${NGINX_HEAD}http {
+/** As many fields as Switchyard's access log has, and written in batches as that is. */
+const LOGGING = `log_format json escape=json '{"time":"$time_iso8601","method":"$request_method","path":"$uri",'
+    '"status":$status,"seconds":$request_time,"bytesIn":$request_length,"bytesOut":$body_bytes_sent,'
+    '"client":"$remote_addr","requestId":"$request_id","to":"$upstream_addr"}';
+  access_log access.log json buffer=64k flush=1s;`;
+
+/** What Switchyard sends on, as far as nginx can: where a request came from, a request id, no identity from outside. */
+const FORWARDING = `proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header X-Forwarded-Host $host;
+      proxy_set_header X-Forwarded-Proto $scheme;
+      proxy_set_header Forwarded "for=$remote_addr;host=\\"$host\\";proto=$scheme";
+      proxy_set_header X-Request-Id $request_id;
+      proxy_set_header X-Switchyard-Identity "";`;
+
+interface NginxDuties {
+  readonly isForwarding: boolean;
+  readonly isLogging: boolean;
+}
+
+const nginxConfiguration = (
+  port: number,
+  upstreamPorts: readonly number[],
+  duties: NginxDuties,
+): string => `${NGINX_HEAD}http {
+  ${duties.isLogging ? LOGGING : 'access_log off;'}
   ${NGINX_HTTP}
   upstream service {
+    ${duties.isForwarding ? 'zone service 64k;\n    random two least_conn;' : ''}
 ${upstreamPorts.map((one) => `    server 127.0.0.1:${one};\n`).join('')}    keepalive 256;
     keepalive_requests 1000000000;
     keepalive_timeout 1h;
@@ -49,6 +74,7 @@ ${upstreamPorts.map((one) => `    server 127.0.0.1:${one};\n`).join('')}    keep
       proxy_http_version 1.1;
       proxy_set_header Host $host;
       proxy_set_header Connection "";
+      ${duties.isForwarding ? FORWARDING : ''}
     }
   }
 }
@@ -71,20 +97,20 @@ backend service
   balance roundrobin
 ${upstreamPorts.map((one, index) => `  server upstream-${index} 127.0.0.1:${one} pool-max-conn 256\n`).join('')}`;
 
-export const nginx: Contestant = {
-  name: 'nginx',
-  says: 'nginx',
+const nginx = (name: string, says: string, duties: NginxDuties): Contestant => ({
+  name,
+  says,
   family: 'native',
   open: (at) =>
     open(at, {
-      name: 'nginx',
+      name,
       file: 'nginx.conf',
-      configuration: nginxConfiguration,
+      configuration: (port, upstreamPorts) => nginxConfiguration(port, upstreamPorts, duties),
       command: (folder) => ['nginx', ...nginxWords(folder)],
     }),
-};
+});
 
-export const haproxy: Contestant = {
+const haproxy: Contestant = {
   name: 'haproxy',
   says: 'HAProxy',
   family: 'native',
@@ -96,3 +122,10 @@ export const haproxy: Contestant = {
       command: () => ['haproxy', '-db', '-f', 'haproxy.cfg'],
     }),
 };
+
+export const nativeProxies: readonly Contestant[] = [
+  nginx('nginx', 'nginx, bare', { isForwarding: false, isLogging: false }),
+  nginx('nginx-duties', 'nginx, forwarding headers, balancing by load', { isForwarding: true, isLogging: false }),
+  nginx('nginx-log', 'nginx, the same and an access log', { isForwarding: true, isLogging: true }),
+  haproxy,
+];

@@ -15,7 +15,8 @@ export interface RequestHead {
   readonly method: string;
   /** As it stands in the request line. */
   readonly target: string;
-  readonly version: '1.0' | '1.1' | '2';
+  /** `1.0`, `1.1` or `2`; what else stands in the request line is refused. */
+  readonly version: string;
   /** Names and values in turn, as they came. */
   readonly rawHeaders: readonly string[];
 }

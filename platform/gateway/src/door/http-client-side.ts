@@ -22,7 +22,7 @@ export class HttpClientSide implements ClientSide {
     this.head = {
       method: request.method ?? '',
       target: request.url ?? '',
-      version: request.httpVersionMinor === 0 ? '1.0' : '1.1',
+      version: request.httpVersion,
       rawHeaders: request.rawHeaders,
     };
   }

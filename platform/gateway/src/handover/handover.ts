@@ -1,9 +1,8 @@
 /** Hands the door on without a lost request: what SIGUSR2 means to this gateway, and whether another one goes on when it leaves. */
-import type { Server } from 'node:net';
 import type { Logger } from '@switchyard/kit/log';
 import { nextDoorStage } from './door-stage.ts';
 import type { DoorSignal, DoorStage } from './door-stage.ts';
-import { descriptorOf } from './inherited-sockets.ts';
+import type { GivenSockets } from './inherited-sockets.ts';
 import { answers200 } from './private-port.ts';
 import { startSuccessor } from './successor.ts';
 import type { Companion } from './successor.ts';
@@ -14,8 +13,8 @@ export interface HandoverOptions {
   readonly launchFile: string | undefined;
   /** The one whose listening sockets this one was given, and who accepts until this one has been told to. */
   readonly predecessor: Companion | null;
-  /** Door and admin, in the order of SOCKET_NAMES. */
-  readonly servers: readonly Server[];
+  /** Of the door and the admin interface; throws when one does not listen. */
+  readonly sockets: () => GivenSockets;
   /** Begins to accept at the door. */
   readonly open: () => Promise<void>;
   readonly log: Logger;
@@ -73,12 +72,10 @@ export class Handover {
   }
 
   private async startSuccessor(): Promise<void> {
-    const { self, launchFile, servers, log } = this.options;
+    const { self, launchFile, sockets, log } = this.options;
     if (self === null || launchFile === undefined)
       return log.warn('a successor needs SUCCESSOR_FILE and TCP_PORT, which this gateway was not given');
-    const descriptors = servers.map(descriptorOf).filter((descriptor) => descriptor !== null);
-    if (descriptors.length < servers.length) throw new Error('a socket that would be handed on does not listen');
-    const successor = await startSuccessor({ launchFile, descriptors, self, log });
+    const successor = await startSuccessor({ launchFile, sockets: sockets(), self, log });
     if (successor === null) return log.warn({ launchFile }, 'SIGUSR2 without a launch file');
     this.companions.push(successor);
   }

@@ -1,10 +1,18 @@
 /** Listening sockets that the process was started with, in the form of systemd's socket activation (sd_listen_fds(3)). */
 import type { Server } from 'node:net';
 
+/** What the listening sockets of a gateway are called; in this order they are handed on. */
+export const SOCKET_NAMES = ['door', 'door-tls', 'admin'] as const;
+export type SocketName = (typeof SOCKET_NAMES)[number];
+
 /** Descriptors; null: none was given. */
-export interface InheritedSockets {
-  readonly door: number | null;
-  readonly admin: number | null;
+export type InheritedSockets = { readonly [N in SocketName]: number | null };
+
+/** What a process that inherits sockets is started with. */
+export interface GivenSockets {
+  /** From descriptor 3 on. */
+  readonly descriptors: readonly number[];
+  readonly variables: { readonly LISTEN_FDS: string; readonly LISTEN_FDNAMES: string };
 }
 
 export interface ListenVariables {
@@ -15,22 +23,42 @@ export interface ListenVariables {
 
 const FIRST_DESCRIPTOR = 3;
 
-/** Names of the sockets that a gateway gives to its successor, in the order of their descriptors. */
-export const SOCKET_NAMES = ['door', 'admin'] as const;
-
 /** What was given to another process, and only reached this one because environments are inherited, is none. */
 export function inheritedSockets(variables: ListenVariables, pid: number): InheritedSockets {
-  const { LISTEN_PID, LISTEN_FDS: count } = variables;
-  if (LISTEN_PID !== pid || count === 0) return { door: null, admin: null };
-  const names = variables.LISTEN_FDNAMES.split(':').slice(0, count);
-  const named = (name: (typeof SOCKET_NAMES)[number]): number | null => {
-    const index = names.indexOf(name);
+  const { LISTEN_PID, LISTEN_FDS } = variables;
+  const count = LISTEN_PID === pid ? LISTEN_FDS : 0;
+  const names = Array.from({ length: count }, (_, index) => variables.LISTEN_FDNAMES.split(':')[index] ?? '');
+  const named = (isIt: (name: string) => boolean): number | null => {
+    const index = names.findIndex(isIt);
     return index === -1 ? null : FIRST_DESCRIPTOR + index;
   };
-  // systemd calls a socket by its unit when it has no FileDescriptorName: the first of those is the door.
-  const unnamed = Array.from({ length: count }, (_, index) => names[index]).findIndex((name) => name !== 'admin');
-  return { door: named('door') ?? (unnamed === -1 ? null : FIRST_DESCRIPTOR + unnamed), admin: named('admin') };
+  const others: readonly string[] = SOCKET_NAMES.slice(1);
+  return {
+    // systemd calls a socket by its unit when it has no FileDescriptorName: the first of those is the door.
+    door: named((name) => name === 'door') ?? named((name) => !others.includes(name)),
+    'door-tls': named((name) => name === 'door-tls'),
+    admin: named((name) => name === 'admin'),
+  };
 }
+
+/** Those that listen, by their names, for a process that is to inherit them. Throws when one of them does not listen. */
+export function givenSockets(servers: Readonly<Partial<Record<SocketName, Server>>>): GivenSockets {
+  const names = SOCKET_NAMES.filter((name) => servers[name] !== undefined);
+  const descriptors = names.map((name) => {
+    const descriptor = descriptorOf(servers[name]!);
+    if (descriptor === null) throw new Error(`the socket ${name}, which would be handed on, does not listen`);
+    return descriptor;
+  });
+  return {
+    descriptors,
+    variables: { LISTEN_FDS: String(descriptors.length), LISTEN_FDNAMES: names.join(':') },
+  };
+}
+
+/** The command line that starts `argv` with its own process id in LISTEN_PID: the protocol wants it, and nobody else knows it before. */
+export const activated = (argv: readonly string[]): readonly string[] => ['/bin/sh', '-c', ACTIVATE, 'sh', ...argv];
+
+const ACTIVATE = 'LISTEN_PID=$$ && export LISTEN_PID && exec "$@"';
 
 /** Begins to accept on a socket that listens already. Rejects when the descriptor is no such socket. */
 export function listenOnInherited(server: Server, descriptor: number): Promise<void> {

@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import { open, readFile, unlink } from 'node:fs/promises';
 import type { Logger } from '@switchyard/kit/log';
 import { z } from 'zod';
-import { SOCKET_NAMES } from './inherited-sockets.ts';
+import { activated } from './inherited-sockets.ts';
+import type { GivenSockets } from './inherited-sockets.ts';
 
 const launch = z.strictObject({
   argv: z.array(z.string()).min(1),
@@ -21,21 +22,17 @@ export interface Companion {
 
 export interface SuccessorOptions {
   readonly launchFile: string;
-  /** Listening sockets, in the order of SOCKET_NAMES. */
-  readonly descriptors: readonly number[];
+  readonly sockets: GivenSockets;
   readonly self: Companion;
   readonly log: Logger;
 }
-
-/** The protocol wants the process id of the one who listens, which only the process itself knows. */
-const ACTIVATE = 'LISTEN_PID=$$ && export LISTEN_PID && exec "$@"';
 
 /**
  * In a session of its own, so that it outlives this process. Null when there is nothing to start: whoever takes the file away has
  * withdrawn its wish, hence it is started only by the one who has removed it.
  */
 export async function startSuccessor(options: SuccessorOptions): Promise<Companion | null> {
-  const { launchFile, descriptors, self, log } = options;
+  const { launchFile, sockets, self, log } = options;
   let text: string;
   try {
     text = await readFile(launchFile, 'utf8');
@@ -50,17 +47,17 @@ export async function startSuccessor(options: SuccessorOptions): Promise<Compani
   const { argv, cwd, env, logFile } = read.data;
   const output = await open(logFile, 'a', 0o600);
   try {
-    const child = spawn('/bin/sh', ['-c', ACTIVATE, 'sh', ...argv], {
+    const [command, ...rest] = activated(argv);
+    const child = spawn(command!, rest, {
       cwd,
       env: {
         ...Object.fromEntries(Object.entries(env).map(([name, value]) => [name, String(value)])),
-        LISTEN_FDS: String(descriptors.length),
-        LISTEN_FDNAMES: SOCKET_NAMES.slice(0, descriptors.length).join(':'),
+        ...sockets.variables,
         PREDECESSOR_ID: self.id,
         PREDECESSOR_PORT: String(self.port),
       },
       detached: true,
-      stdio: ['ignore', output.fd, output.fd, ...descriptors],
+      stdio: ['ignore', output.fd, output.fd, ...sockets.descriptors],
     });
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);

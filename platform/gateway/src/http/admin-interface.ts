@@ -1,23 +1,26 @@
-/** What operators and Prometheus read: metrics, routes, deployments, breakers, requests in flight. On loopback alone. */
+/** What operators and Prometheus read: metrics, routes, deployments, breakers, requests in flight, of all workers. On loopback alone. */
 import { isIP } from 'node:net';
 import express from 'express';
 import type { Express } from 'express';
-import type { Registry } from '@switchyard/kit/metrics';
-import type { Gauges, Metrics } from '../observe/metrics.ts';
+import { byBreaker, sumOf } from '../observe/figures.ts';
+import type { BreakerFigure } from '../observe/figures.ts';
+import { renderMetrics } from '../observe/metrics-page.ts';
 import type { Deployment } from '../routing/deployment.ts';
+import type { RoutingTable } from '../routing/routing-table.ts';
 import type { Service } from '../routing/service.ts';
+import type { AllFigures } from '../workers/workers.ts';
 
 export interface AdminParts {
-  readonly metrics: Metrics;
-  readonly gauges: Gauges;
-  /** Figures of the process itself. */
-  readonly processMetrics: Registry;
+  readonly routing: RoutingTable;
+  /** `forget`: deployments that left, and were told of for the last time. */
+  readonly figures: (forget: readonly string[]) => Promise<AllFigures>;
   readonly who: { readonly service: string; readonly deployment: string; readonly instance: string };
-  readonly nowMs: () => number;
 }
 
+const NOTHING = { requests: 0, failed: 0, latencyMs: 0 };
+
 export function adminInterface(parts: AdminParts): Express {
-  const { routing } = parts.gauges;
+  const { routing, figures } = parts;
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -26,12 +29,24 @@ export function adminInterface(parts: AdminParts): Express {
     if (isLoopback(request.headers.host ?? '')) return next();
     response.status(403).type('text/plain').send('only by a loopback address\n');
   });
+  const page = metricsPage(parts);
   app.get('/metrics', async (_request, response) => {
-    const ofProcess = await parts.processMetrics.metrics();
-    response.type('text/plain; version=0.0.4').send(`${parts.metrics.render(parts.gauges)}${ofProcess}`);
+    response.type('text/plain; version=0.0.4').send(await page());
   });
-  app.get('/health', (_request, response) => {
-    response.json({ status: 'ok', ...parts.who, epoch: routing.epoch, ready: routing.isReady });
+  app.get('/health', async (_request, response) => {
+    const { workers, states } = await figures([]);
+    response.json({
+      status: 'ok',
+      ...parts.who,
+      epoch: routing.epoch,
+      ready: routing.isReady,
+      workers: states.map((state) => ({
+        ...state,
+        answers: workers.has(state.worker),
+        epoch: workers.get(state.worker)?.now.epoch ?? null,
+        connections: workers.get(state.worker)?.now.openConnections ?? null,
+      })),
+    });
   });
   app.get('/routes', (_request, response) => {
     response.json({
@@ -43,56 +58,87 @@ export function adminInterface(parts: AdminParts): Express {
       })),
     });
   });
-  app.get('/deployments', (_request, response) => {
+  app.get('/deployments', async (_request, response) => {
+    const { counts, workers } = await figures([]);
+    const inFlight = sumOf(Array.from(workers.values(), ({ now }) => now.inFlight));
     response.json({
       epoch: routing.epoch,
       deployments: [...routing.services.values()].flatMap((service) =>
-        [...service.deployments.values()].map((deployment) => ({
-          service: service.name,
-          deployment: deployment.id,
-          role: roleOf(service, deployment),
-          share: deployment.share,
-          instances: deployment.up.length,
-          inFlight: deployment.inFlight,
-          ...deployment.traffic,
-        })),
+        [...service.deployments.values()].map((deployment) => {
+          const traffic = counts.traffic[deployment.id] ?? NOTHING;
+          const running = inFlight[deployment.id] ?? 0;
+          return {
+            service: service.name,
+            deployment: deployment.id,
+            role: roleOf(service, deployment, traffic.requests + running > 0),
+            share: deployment.share,
+            instances: deployment.up.length,
+            inFlight: running,
+            ...traffic,
+          };
+        }),
       ),
     });
   });
-  app.get('/breakers', (_request, response) => {
-    const nowMs = parts.nowMs();
+  app.get('/breakers', async (_request, response) => {
+    const { workers } = await figures([]);
     response.json({
-      breakers: routing.deployments.map(({ id, service, breaker: { state } }) => ({
-        service,
-        deployment: id,
-        state: state.name,
-        ...(state.name === 'open' ? { retryInMs: Math.max(0, Math.round(state.untilMs - nowMs)) } : {}),
-      })),
+      breakers: routing.deployments.map(({ id, service }) => {
+        const each = Array.from(workers, ([worker, { now }]) => ({ worker, breaker: now.breakers[id] }))
+          .flatMap(({ worker, breaker }) => (breaker === undefined ? [] : { worker, ...breaker }))
+          .toSorted(byBreaker);
+        // One at least: the first worker always answers itself.
+        const [worst] = each;
+        return {
+          service,
+          deployment: id,
+          ...shown(worst!),
+          workers: each.map(({ worker, ...breaker }) => ({ worker, ...shown(breaker) })),
+        };
+      }),
     });
   });
-  app.get('/in-flight', (_request, response) => {
+  app.get('/in-flight', async (_request, response) => {
+    const { workers } = await figures([]);
+    const all = Array.from(workers.values(), ({ now }) => now);
     response.json({
       epoch: routing.epoch,
-      deployments: routing.inFlight(),
-      instances: Object.fromEntries(
-        [...routing.services.values()].flatMap((service) =>
-          [...service.deployments.values()].flatMap((deployment) =>
-            [...deployment.instances.values()].map((instance) => [instance.id, instance.inFlight]),
-          ),
-        ),
-      ),
-      streams: parts.gauges.openStreams(),
+      deployments: sumOf(all.map(({ inFlight }) => inFlight)),
+      instances: sumOf(all.map(({ inFlightByInstance }) => inFlightByInstance)),
+      streams: all.reduce((sum, { openStreams }) => sum + openStreams, 0),
     });
   });
   return app;
 }
 
+/** A deployment that left is told once more, so that its last requests are not missed, and then never again. */
+function metricsPage({ routing, figures }: AdminParts): () => Promise<string> {
+  let told: readonly string[] = [];
+  return async () => {
+    const present = new Set(routing.deployments.map(({ id }) => id));
+    const { counts, workers, states, deaths } = await figures(told.filter((id) => !present.has(id)));
+    told = Object.values(counts.series)
+      .map(({ deployment }) => deployment)
+      .filter((id) => id !== '' && !present.has(id));
+    return renderMetrics({
+      counts,
+      now: new Map(Array.from(workers, ([worker, { now }]) => [worker, now])),
+      processes: new Map(Array.from(workers, ([worker, one]) => [worker, one.process])),
+      deployments: routing.deployments,
+      workers: states.length,
+      deaths,
+    });
+  };
+}
+
+const shown = ({ state, retryInMs }: BreakerFigure) => ({ state, ...(state === 'open' ? { retryInMs } : {}) });
+
 /** A preview is a canary whose share is 0. A `candidate` gets nothing yet, what is `retiring` nothing any more. */
-function roleOf(service: Service, deployment: Deployment): string {
+function roleOf(service: Service, deployment: Deployment, hasServed: boolean): string {
   if (deployment === service.live) return 'live';
   if (deployment === service.standby) return 'standby';
   if (deployment.isServing) return deployment.share === 0 ? 'preview' : 'canary';
-  return deployment.requests + deployment.inFlight === 0 ? 'candidate' : 'retiring';
+  return hasServed ? 'retiring' : 'candidate';
 }
 
 function isLoopback(host: string): boolean {

@@ -44,62 +44,6 @@ async function start(
   return { ...yard, ask };
 }
 
-test('identity headers from outside are removed in every spelling', async (t) => {
-  const { ask } = await start(t);
-  const spellings = [
-    'x-switchyard-identity',
-    'X-Switchyard-Identity',
-    'X_SWITCHYARD_IDENTITY',
-    'x_switchyard-identity',
-    'X.Switchyard.Identity',
-    'x-switchyard.identity',
-    'X-Switchyard-Anything',
-    'x~switchyard~identity',
-  ];
-  const { sent } = await ask(spellings.map((name) => `${name}: forged`));
-  assert.deepEqual(
-    [...sent].filter(([, values]) => values.includes('forged')),
-    [],
-  );
-});
-
-test('underscore and dot aliases of forwarding headers do not pass (Traefik #12961)', async (t) => {
-  const { ask } = await start(t);
-  const { sent } = await ask([
-    'X_Forwarded_For: 6.6.6.6',
-    'X.Forwarded.Proto: https',
-    'X-Forwarded-For: 6.6.6.6',
-    'X-Forwarded-Host: evil',
-    'X-Forwarded-Proto: https',
-    'X-Forwarded-Port: 443',
-    'X-Forwarded-User: root',
-    'Forwarded: for=6.6.6.6',
-    'X-Real-IP: 6.6.6.6',
-    'X_Real_IP: 6.6.6.6',
-    'True-Client-IP: 6.6.6.6',
-    'Remote_User: root',
-    'Proxy: http://evil',
-  ]);
-  const text = JSON.stringify([...sent]);
-  for (const forged of ['6.6.6.6', 'evil', 'https', 'root']) assert.ok(!text.includes(forged), `${forged}: ${text}`);
-  assert.equal(sent.has('x-forwarded-port'), false);
-  assert.deepEqual(sent.get('x-forwarded-for'), ['127.0.0.1']);
-  assert.deepEqual(sent.get('x-forwarded-proto'), ['http']);
-});
-
-test('Connection cannot strip headers that the gateway adds (reply-from CVE-2026-33805, Traefik CVE-2021-32813)', async (t) => {
-  const { ask, host } = await start(t);
-  const { sent } = await ask([
-    'Connection: close, x-forwarded-for, X-Forwarded-Host, forwarded, x-request-id, traceparent, host, x-switchyard-identity',
-  ]);
-  assert.deepEqual(sent.get('x-forwarded-for'), ['127.0.0.1']);
-  assert.deepEqual(sent.get('x-forwarded-host'), [host]);
-  assert.deepEqual(sent.get('forwarded'), [`for=127.0.0.1;host="${host}";proto=http`]);
-  assert.deepEqual(sent.get('host'), [host]);
-  assert.equal(sent.get('x-request-id')?.length, 1);
-  assert.equal(sent.get('traceparent')?.length, 1);
-});
-
 test('hop-by-hop headers and those that Connection names stay on their hop', async (t) => {
   const { ask } = await start(t);
   const { sent } = await ask([

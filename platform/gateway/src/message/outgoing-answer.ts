@@ -111,6 +111,7 @@ function addOurs(headers: string[], exchange: Exchange, vary: string, cacheContr
   headers.push('x-request-id', exchange.requestId);
   cors.appendTo(headers, exchange.origin);
   if (cacheControl !== '') headers.push('cache-control', cacheControl);
+  for (const part of exchange.rateLimit) headers.push(part);
   for (const cookie of exchange.setCookies) headers.push('set-cookie', cookie);
   if (exchange.bucketCookie !== '') headers.push('set-cookie', exchange.bucketCookie);
 }

@@ -33,6 +33,7 @@ export function answerRefusal(exchange: Exchange, refusal: Refusal, cors: CorsPo
   ];
   if (exchange.requestId !== '') headers.push('x-request-id', exchange.requestId);
   if (refusal.retryAfterSeconds !== undefined) headers.push('retry-after', String(refusal.retryAfterSeconds));
+  for (const part of exchange.rateLimit) headers.push(part);
   if (problem.status === 401) headers.push('www-authenticate', 'Bearer');
   if (problem.status === 405) headers.push('allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
   cors.appendTo(headers, exchange.origin);

@@ -14,6 +14,7 @@ const PARTS = [
   '%5C',
   '%25',
   ';',
+  '%3b',
   'a',
   'B~',
   '%61',
@@ -68,4 +69,12 @@ test('the query is kept as it was', () => {
 
 test('another reading of encoded slashes is told', () => {
   assert.deepEqual(readTarget('/a%2fb'), { path: '/a%2Fb', query: '', otherReading: '/a/b' });
+});
+
+test('another reading of parameters of segments is told, and none beside encoded slashes', () => {
+  assert.equal((readTarget('/a;v=1/b;w') as { otherReading: string }).otherReading, '/a/b');
+  assert.equal((readTarget('/a%3bv=1/b') as { otherReading: string }).otherReading, '/a/b');
+  assert.equal((readTarget('/;/a;') as { otherReading: string }).otherReading, '/a');
+  for (const path of ['/a;v=1%2fb', '/a%2fb;v=1', '/a/..%3b/b', '/a/.;/b'])
+    assert.equal(typeof readTarget(path), 'string', path);
 });

@@ -6,8 +6,8 @@ export interface RequestTarget {
   /** With its `?`; '' when there is none. As it was sent. */
   readonly query: string;
   /**
-   * `path` with encoded slashes and backslashes taken for separators, when there are any: some servers read it so. The
-   * route must be the same for both readings.
+   * `path` as some servers read it, when it has encoded slashes and backslashes (taken for separators) or parameters of
+   * segments (`/a;v=1/b`, cut off). The route must be the same for both readings.
    */
   readonly otherReading: string | null;
 }
@@ -63,7 +63,11 @@ function normalised(path: string, query: string): RequestTarget | string {
   const settled = withoutDots(decoded);
   if (settled === null) return 'the path leads above the root';
   if (hasHiddenDots(settled)) return 'the path has dot segments with parameters';
-  if (!/%(?:2F|5C)/.test(settled)) return { path: settled, query, otherReading: null };
+  const hasParameters = /;|%3B/.test(settled);
+  if (!/%(?:2F|5C)/.test(settled))
+    return { path: settled, query, otherReading: hasParameters ? withoutDots(withoutParameters(settled)) : null };
+  // Which of the two a server does first would decide what it reads.
+  if (hasParameters) return 'the path has parameters beside encoded slashes';
   const separated = settled.replace(/%(?:2F|5C)/g, '/');
   const otherReading = withoutDots(separated);
   if (otherReading === null || hasDots(separated) || hasHiddenDots(separated))
@@ -73,7 +77,8 @@ function normalised(path: string, query: string): RequestTarget | string {
 
 const hasDots = (path: string): boolean => /\/\.{1,2}(?:\/|$)/.test(path);
 /** `/..;a=b/`: servers that cut parameters off a segment would find dots. */
-const hasHiddenDots = (path: string): boolean => /\/\.{1,2};/.test(path);
+const hasHiddenDots = (path: string): boolean => /\/\.{1,2}(?:;|%3B)/.test(path);
+const withoutParameters = (path: string): string => path.replace(/(?:;|%3B)[^/]*/g, '');
 
 /** RFC 3986 section 5.2.4, with empty segments merged; null when it leads above the root. */
 function withoutDots(path: string): string | null {

@@ -18,9 +18,6 @@ function randomHex(bytes: number): string {
 export const newTraceId = (): string => randomHex(16);
 export const newSpanId = (): string => randomHex(8);
 
-const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:$|-)/;
-export const isTraceparent = (header: string): boolean => TRACEPARENT.test(header);
-
 /** What is taken over from outside as a request's id: it goes into logs and answers, so it is short and plain. */
 const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 export const isRequestId = (header: string): boolean => REQUEST_ID.test(header);

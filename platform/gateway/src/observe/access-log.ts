@@ -1,5 +1,6 @@
 /** One JSON line for each request, written in batches: the log of a busy gateway must not cost more than its work. */
 import type { Exchange } from '../exchange.ts';
+import { Sampling } from './sampling.ts';
 
 const FLUSH_EVERY_MS = 200;
 const FLUSH_AT_CHARACTERS = 65_536;
@@ -9,11 +10,16 @@ export interface AccessLogOptions {
   readonly bindings: Readonly<Record<string, string>>;
   readonly write: (lines: string) => void;
   readonly isEnabled: boolean;
+  /** Share of requests that get a line, 0 to 1; those that failed always do. Default 1. */
+  readonly sample?: number;
 }
 
 export class AccessLog {
   private readonly options: AccessLogOptions;
   private readonly ending: string;
+  private readonly sampling: Sampling;
+  /** How many requests a line that was chosen stands for; '' for one. */
+  private readonly weight: string;
   private lines = '';
   private timer: NodeJS.Timeout | null = null;
   private writtenMs = 0;
@@ -21,6 +27,9 @@ export class AccessLog {
 
   constructor(options: AccessLogOptions) {
     this.options = options;
+    this.sampling = new Sampling(options.sample ?? 1);
+    const { share } = this.sampling;
+    this.weight = share >= 1 || share <= 0 ? '' : `,"sample":${Math.round(10_000 / share) / 10_000}`;
     const bindings = JSON.stringify(options.bindings).slice(1, -1);
     this.ending = `${bindings === '' ? '' : `,${bindings}`},"message":"request"}\n`;
   }
@@ -28,6 +37,8 @@ export class AccessLog {
   /** The path without its query, which may carry what is nobody's business. */
   write(exchange: Exchange, durationMs: number): void {
     if (!this.options.isEnabled) return;
+    const hasFailed = exchange.status >= 500 || exchange.errorCode !== '' || exchange.retries > 0;
+    if (!hasFailed && !this.sampling.keeps(exchange.traceId)) return;
     const { claim } = exchange;
     const level = exchange.status >= 500 ? 'warn' : 'info';
     let line = `{"level":"${level}","time":"${this.timestamp()}","method":"${exchange.method}"`;
@@ -39,6 +50,7 @@ export class AccessLog {
     if (exchange.grant !== null) line += `,"user":${quoted(exchange.grant.who.id)}`;
     if (exchange.retries > 0) line += `,"retries":${exchange.retries}`;
     if (exchange.errorCode !== '') line += `,"code":"${exchange.errorCode}"`;
+    if (!hasFailed) line += this.weight;
     this.lines += line + this.ending;
     if (this.lines.length >= FLUSH_AT_CHARACTERS) this.flush();
     else this.timer ??= setTimeout(() => this.flush(), FLUSH_EVERY_MS).unref();

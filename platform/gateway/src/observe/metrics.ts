@@ -1,29 +1,38 @@
-/** The gateway's counts, kept as plain numbers and written in Prometheus' text format when asked for. */
+/** The gateway's counts of requests, kept as plain numbers. */
 import type { Exchange } from '../exchange.ts';
-import type { Deployment } from '../routing/deployment.ts';
-import type { RoutingTable } from '../routing/routing-table.ts';
 
-/** Upper bounds of the histogram's buckets, in seconds. */
-const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-const CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'];
+/** Upper bounds of the histogram's buckets, in seconds; one more bucket takes the rest. */
+export const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+export const CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'];
 /** Services and deployments at most; beyond it the oldest is forgotten. */
 const SERIES_MAX = 500;
 
-class Series {
-  readonly labels: string;
+/** What was counted of one deployment; without its name, of what a service was asked for and no deployment claimed. */
+export interface SeriesCounts {
+  readonly service: string;
   readonly deployment: string;
-  /** The deployment has left, and its last counts were told. */
-  isTold = false;
+  /** In the order of CLASSES. */
+  readonly byClass: readonly number[];
+  /** In the order of BUCKETS, not cumulated. */
+  readonly buckets: readonly number[];
+  readonly seconds: number;
+  readonly retries: number;
+  /** How often no answer came: the service broke off, was not there, or not in time. */
+  readonly upstreamErrors: number;
+}
+
+class Series {
+  readonly service: string;
+  readonly deployment: string;
   readonly byClass = new Float64Array(CLASSES.length);
   readonly buckets = new Float64Array(BUCKETS.length + 1);
   seconds = 0;
   retries = 0;
-  /** How often no answer came: the service broke off, was not there, or not in time. */
   upstreamErrors = 0;
 
   constructor(service: string, deployment: string) {
+    this.service = service;
     this.deployment = deployment;
-    this.labels = `service="${service}",deployment="${deployment}"`;
   }
 
   count(exchange: Exchange, durationMs: number): void {
@@ -37,18 +46,27 @@ class Series {
     this.retries += exchange.retries;
     if (exchange.errorCode.startsWith('GATEWAY_UPSTREAM')) this.upstreamErrors += 1;
   }
-}
 
-export interface Gauges {
-  readonly routing: RoutingTable;
-  readonly openStreams: () => number;
-  readonly openConnections: () => number;
+  get counts(): SeriesCounts {
+    const { service, deployment, seconds, retries, upstreamErrors } = this;
+    return {
+      service,
+      deployment,
+      byClass: Array.from(this.byClass),
+      buckets: Array.from(this.buckets),
+      seconds,
+      retries,
+      upstreamErrors,
+    };
+  }
 }
 
 export class Metrics {
   /** By deployment; '' is the gateway's own interface and what was refused before a service was found. */
   private readonly series = new Map<string, Series>([['', new Series('', '')]]);
   private readonly refusals = new Map<string, number>();
+  /** By what became of them: `exported`, `dropped`. */
+  private readonly spans: Record<string, number> = {};
 
   count(exchange: Exchange, durationMs: number): void {
     const { claim, errorCode } = exchange;
@@ -57,6 +75,29 @@ export class Metrics {
       durationMs,
     );
     if (errorCode !== '') this.refusals.set(errorCode, (this.refusals.get(errorCode) ?? 0) + 1);
+  }
+
+  /** Spans that the collector took, or that were given up. */
+  readonly countSpans = (outcome: 'exported' | 'dropped', spans: number): void => {
+    this.spans[outcome] = (this.spans[outcome] ?? 0) + spans;
+  };
+
+  /** As they are now, as plain data. */
+  counts(): {
+    readonly series: Record<string, SeriesCounts>;
+    readonly errors: Record<string, number>;
+    readonly spans: Record<string, number>;
+  } {
+    return {
+      series: Object.fromEntries(Array.from(this.series, ([key, series]) => [key, series.counts])),
+      errors: Object.fromEntries(this.refusals),
+      spans: { ...this.spans },
+    };
+  }
+
+  /** They have left, and what they did was told. */
+  forget(deployments: readonly string[]): void {
+    for (const deployment of deployments) if (deployment !== '') this.series.delete(deployment);
   }
 
   private of(service: string, deployment: string): Series {
@@ -68,100 +109,4 @@ export class Metrics {
     }
     return series;
   }
-
-  /** The text of `GET /metrics`. */
-  render(gauges: Gauges): string {
-    const lines: string[] = [];
-    this.forgetTold(gauges.routing);
-    const all = [...this.series.values()];
-    family(lines, 'gateway_requests_total', 'counter', 'Requests answered, by class of status', () =>
-      all.flatMap((one) =>
-        CLASSES.map((name, index) => `{${one.labels},status="${name}"} ${one.byClass[index]}`).filter(
-          (_line, index) => one.byClass[index] !== 0,
-        ),
-      ),
-    );
-    this.renderDurations(lines, all);
-    family(lines, 'gateway_retries_total', 'counter', 'Attempts after a first one that failed', () =>
-      all.map((one) => `{${one.labels}} ${one.retries}`),
-    );
-    family(lines, 'gateway_upstream_errors_total', 'counter', 'Requests that a service left without an answer', () =>
-      all.map((one) => `{${one.labels}} ${one.upstreamErrors}`),
-    );
-    family(lines, 'gateway_errors_total', 'counter', "Answers of the gateway's own, by error code", () =>
-      [...this.refusals].map(([code, count]) => `{code="${code}"} ${count}`),
-    );
-    renderGauges(lines, gauges);
-    return `${lines.join('\n')}\n`;
-  }
-
-  /** A deployment that left is told once more, so that its last requests are not missed, and then never again. */
-  private forgetTold(routing: RoutingTable): void {
-    const present = new Set(routing.deployments.map(({ id }) => id));
-    for (const [key, series] of this.series) {
-      if (series.deployment === '' || present.has(series.deployment)) series.isTold = false;
-      else if (series.isTold) this.series.delete(key);
-      else series.isTold = true;
-    }
-  }
-
-  private renderDurations(lines: string[], all: readonly Series[]): void {
-    const name = 'gateway_request_duration_seconds';
-    lines.push(`# HELP ${name} From the head of a request to the end of its answer`, `# TYPE ${name} histogram`);
-    for (const one of all) {
-      let cumulated = 0;
-      for (const [index, count] of one.buckets.entries()) {
-        cumulated += count;
-        lines.push(`${name}_bucket{${one.labels},le="${BUCKETS[index] ?? '+Inf'}"} ${cumulated}`);
-      }
-      lines.push(`${name}_sum{${one.labels}} ${one.seconds}`, `${name}_count{${one.labels}} ${cumulated}`);
-    }
-  }
-}
-
-function family(lines: string[], name: string, type: string, help: string, samples: () => readonly string[]): void {
-  lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
-  for (const sample of samples()) lines.push(`${name}${sample}`);
-}
-
-const BREAKER_VALUE = { closed: 0, 'half-open': 1, open: 2 } as const;
-
-function renderGauges(lines: string[], gauges: Gauges): void {
-  const ofDeployments = (value: (deployment: Deployment) => number) => () =>
-    gauges.routing.deployments.map((one) => `{service="${one.service}",deployment="${one.id}"} ${value(one)}`);
-  family(
-    lines,
-    'gateway_in_flight',
-    'gauge',
-    'Requests claimed on a deployment and not yet ended',
-    ofDeployments((one) => one.inFlight),
-  );
-  family(
-    lines,
-    'gateway_attempts_failed_total',
-    'counter',
-    'Attempts on a deployment that it answered with 5xx or left without a whole answer, repeated ones too',
-    ofDeployments((one) => one.failed),
-  );
-  family(
-    lines,
-    'gateway_share_percent',
-    'gauge',
-    'Share of requests that a deployment gets by the table',
-    ofDeployments((one) => one.share),
-  );
-  family(
-    lines,
-    'gateway_breaker_state',
-    'gauge',
-    '0 closed, 1 half-open, 2 open',
-    ofDeployments((one) => BREAKER_VALUE[one.breaker.state.name]),
-  );
-  family(lines, 'gateway_epoch', 'gauge', 'Epoch of the table that requests are routed by', () => [
-    ` ${gauges.routing.epoch ?? 0}`,
-  ]);
-  family(lines, 'gateway_open_streams', 'gauge', 'Event streams and WebSockets', () => [` ${gauges.openStreams()}`]);
-  family(lines, 'gateway_client_connections', 'gauge', 'Connections of clients', () => [
-    ` ${gauges.openConnections()}`,
-  ]);
 }

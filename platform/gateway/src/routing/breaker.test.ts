@@ -1,7 +1,11 @@
 /** The breaker opens on many failures and on nothing less, and closes again by successes alone. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Breaker, VOLUME_MIN } from './breaker.ts';
+import { DEFAULT_SETTINGS } from '@switchyard/contracts/gateway-settings';
+import { Breaker } from './breaker.ts';
+
+const SETTINGS = DEFAULT_SETTINGS.breaker;
+const VOLUME_MIN = SETTINGS.minRequests;
 
 function settle(breaker: Breaker, outcomes: readonly boolean[], nowMs: number): void {
   for (const failed of outcomes) {
@@ -12,20 +16,20 @@ function settle(breaker: Breaker, outcomes: readonly boolean[], nowMs: number): 
 const times = (count: number, failed: boolean): boolean[] => Array<boolean>(count).fill(failed);
 
 function openedAt(nowMs: number): Breaker {
-  const breaker = new Breaker();
+  const breaker = new Breaker(SETTINGS);
   settle(breaker, times(VOLUME_MIN, true), nowMs);
   assert.equal(breaker.state.name, 'open');
   return breaker;
 }
 
 test('a quiet service is not judged by a few failures', () => {
-  const breaker = new Breaker();
+  const breaker = new Breaker(SETTINGS);
   settle(breaker, times(VOLUME_MIN - 1, true), 0);
   assert.equal(breaker.state.name, 'closed');
 });
 
 test('half of many failing opens it, less does not', () => {
-  const breaker = new Breaker();
+  const breaker = new Breaker(SETTINGS);
   settle(breaker, [...times(60, false), ...times(59, true)], 0);
   assert.equal(breaker.state.name, 'closed');
   settle(breaker, times(1, true), 0);
@@ -33,7 +37,7 @@ test('half of many failing opens it, less does not', () => {
 });
 
 test('failures of long ago count no more', () => {
-  const breaker = new Breaker();
+  const breaker = new Breaker(SETTINGS);
   settle(breaker, times(VOLUME_MIN - 1, true), 0);
   settle(breaker, times(1, true), 11_000);
   assert.equal(breaker.state.name, 'closed');
@@ -57,17 +61,36 @@ test('after the pause it lets a few probes through, and three successes close it
   assert.equal(breaker.admit(1_000), 0);
 });
 
-test('a failed probe opens it again, each time for longer, up to half a minute', () => {
+test('a failed probe opens it again, for no longer than before, however long the outage is', () => {
   const breaker = openedAt(0);
   let nowMs = 0;
-  const pauses: number[] = [];
-  for (let round = 0; round < 7; round += 1) {
+  for (let round = 0; round < 100; round += 1) {
     nowMs += breaker.admit(nowMs);
     assert.equal(breaker.admit(nowMs), 0);
     breaker.settle(true, nowMs);
-    pauses.push(breaker.admit(nowMs));
+    assert.equal(breaker.admit(nowMs), SETTINGS.pauseMs);
   }
-  assert.deepEqual(pauses, [2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+});
+
+test('probes that hang keep no others away for longer than the pause', () => {
+  const breaker = openedAt(0);
+  for (let probe = 0; probe < 3; probe += 1) assert.equal(breaker.admit(1_000), 0);
+  assert.equal(breaker.admit(1_400), 600);
+  for (let probe = 0; probe < 3; probe += 1) {
+    assert.equal(breaker.admit(2_000), 0);
+    breaker.settle(false, 2_000);
+  }
+  assert.equal(breaker.state.name, 'closed');
+});
+
+test('volume, ratio, window and pause are as they are set', () => {
+  const breaker = new Breaker({ minRequests: 4, failureRatio: 0.75, windowMs: 1_000, pauseMs: 50 });
+  settle(breaker, [true, true, false], 0);
+  assert.equal(breaker.state.name, 'closed');
+  settle(breaker, [true], 999);
+  assert.equal(breaker.state.name, 'open');
+  assert.equal(breaker.admit(1_000), 49);
+  assert.equal(breaker.admit(1_049), 0);
 });
 
 test('a probe whose client went away makes room for another', () => {
@@ -82,7 +105,7 @@ test('a new instance or deployment is tried at once, and carries no old guilt', 
   breaker.renew(10);
   assert.equal(breaker.state.name, 'half-open');
   assert.equal(breaker.admit(10), 0);
-  const closed = new Breaker();
+  const closed = new Breaker(SETTINGS);
   settle(closed, times(VOLUME_MIN - 1, true), 0);
   closed.renew(1);
   settle(closed, times(1, true), 2);

@@ -1,25 +1,22 @@
 /** The circuit breaker of one deployment: stops asking a deployment that mostly fails, and tries it again after a pause. */
+import type { GatewaySettings } from '@switchyard/contracts/gateway-settings';
+
+export type BreakerSettings = GatewaySettings['breaker'];
 
 export type BreakerState =
   | { readonly name: 'closed' }
-  | { readonly name: 'open'; readonly untilMs: number; readonly openings: number }
-  | { readonly name: 'half-open'; readonly openings: number; readonly probes: number; readonly successes: number };
+  | { readonly name: 'open'; readonly untilMs: number }
+  /** `probes` were let through since `sinceMs`. */
+  | { readonly name: 'half-open'; readonly probes: number; readonly successes: number; readonly sinceMs: number };
 
 /**
- * `tripped`: the window shows too many failures. `pauseOver`: the pause of an open breaker has passed. `success`, `failure`: how
- * an admitted request ended. `renewed`: other instances answer now, or it serves again.
+ * `tripped`: the window shows too many failures. `pauseOver`: the pause of an open breaker has passed, or the probes of a half-open
+ * one have been silent for as long. `admitted`: a probe goes. `withdrawn`: it ended without saying anything. `success`, `failure`:
+ * how an admitted request ended. `renewed`: other instances answer now, or it serves again.
  */
-export type BreakerSignal = 'tripped' | 'pauseOver' | 'success' | 'failure' | 'renewed';
+export type BreakerSignal = 'tripped' | 'pauseOver' | 'admitted' | 'withdrawn' | 'success' | 'failure' | 'renewed';
 
-/** At least this many requests within the window before their failures mean anything. */
-export const VOLUME_MIN = 20;
-/** Share of failures that opens the breaker. */
-export const FAILURE_RATIO = 0.5;
-const WINDOW_MS = 10_000;
 const BUCKETS = 10;
-/** The pause doubles with each opening in a row, from the first to the last. */
-const PAUSE_FIRST_MS = 1_000;
-const PAUSE_LAST_MS = 30_000;
 /** Requests that a half-open breaker lets through at a time, and successes in a row that close it. */
 const PROBES_MAX = 3;
 const SUCCESSES_TO_CLOSE = 3;
@@ -27,54 +24,75 @@ const SUCCESSES_TO_CLOSE = 3;
 type StateOf<N extends BreakerState['name']> = Extract<BreakerState, { name: N }>;
 type Transitions = {
   readonly [N in BreakerState['name']]: {
-    readonly [S in BreakerSignal]: (state: StateOf<N>, nowMs: number) => BreakerState;
+    readonly [S in BreakerSignal]: (state: StateOf<N>, nowMs: number, pauseMs: number) => BreakerState;
   };
 };
 
 const CLOSED: BreakerState = { name: 'closed' };
 const same = (state: BreakerState): BreakerState => state;
-const opened = (openings: number, nowMs: number): BreakerState => ({
+const closed = (): BreakerState => CLOSED;
+/**
+ * The pause does not grow with each opening in a row: three requests a second harm no service, and one that is back after an hour
+ * would have to wait as long again as it has been tried last.
+ */
+const opened = (_state: BreakerState, nowMs: number, pauseMs: number): BreakerState => ({
   name: 'open',
-  openings,
-  untilMs: nowMs + Math.min(PAUSE_LAST_MS, PAUSE_FIRST_MS * 2 ** (openings - 1)),
+  untilMs: nowMs + pauseMs,
 });
-const halfOpened = (openings: number): BreakerState => ({ name: 'half-open', openings, probes: 0, successes: 0 });
+const halfOpened = (_state: BreakerState, nowMs: number): BreakerState => ({
+  name: 'half-open',
+  probes: 0,
+  successes: 0,
+  sinceMs: nowMs,
+});
 
 /** State x signal -> state. The type proves that no pair is missing. */
 const TRANSITIONS: Transitions = {
   closed: {
-    tripped: (_state, nowMs) => opened(1, nowMs),
+    tripped: opened,
     pauseOver: same,
+    admitted: same,
+    withdrawn: same,
     success: same,
     failure: same,
-    renewed: same,
+    renewed: closed,
   },
   open: {
     tripped: same,
-    pauseOver: (state) => halfOpened(state.openings),
+    pauseOver: halfOpened,
+    admitted: same,
+    withdrawn: same,
     // Requests that were admitted before it opened say nothing new.
     success: same,
     failure: same,
-    renewed: (state) => halfOpened(state.openings),
+    renewed: halfOpened,
   },
   'half-open': {
     tripped: same,
-    pauseOver: same,
+    // What hangs in a dead connection must not keep those away who would find the service back.
+    pauseOver: (state, nowMs) => ({ ...state, probes: 0, sinceMs: nowMs }),
+    admitted: (state) => ({ ...state, probes: state.probes + 1 }),
+    withdrawn: (state) => ({ ...state, probes: Math.max(0, state.probes - 1) }),
     success: (state) =>
       state.successes + 1 >= SUCCESSES_TO_CLOSE
         ? CLOSED
         : { ...state, successes: state.successes + 1, probes: Math.max(0, state.probes - 1) },
-    failure: (state, nowMs) => opened(state.openings + 1, nowMs),
-    renewed: (state) => halfOpened(state.openings),
+    failure: opened,
+    renewed: halfOpened,
   },
 };
 
 export class Breaker {
   private stateNow: BreakerState = CLOSED;
+  private readonly settings: BreakerSettings;
   private readonly requests = new Uint32Array(BUCKETS);
   private readonly failures = new Uint32Array(BUCKETS);
   /** Number of the bucket in use since the beginning of time. */
   private bucket = 0;
+
+  constructor(settings: BreakerSettings) {
+    this.settings = settings;
+  }
 
   get state(): BreakerState {
     return this.stateNow;
@@ -83,14 +101,20 @@ export class Breaker {
   /** 0 when the request may go; else the milliseconds after which it is worth trying again. An admitted request must be settled or withdrawn. */
   admit(nowMs: number): number {
     if (this.stateNow.name === 'closed') return 0;
-    if (this.stateNow.name === 'open') {
-      if (nowMs < this.stateNow.untilMs) return this.stateNow.untilMs - nowMs;
+    const waitMs = this.waitMs(nowMs);
+    if (waitMs > 0) return waitMs;
+    const state = this.stateNow;
+    if (state.name === 'open' || (state.name === 'half-open' && state.probes >= PROBES_MAX))
       this.signal('pauseOver', nowMs);
-    }
-    const state = this.stateNow as StateOf<'half-open'>;
-    if (state.probes >= PROBES_MAX) return PAUSE_FIRST_MS;
-    this.stateNow = { ...state, probes: state.probes + 1 };
+    this.signal('admitted', nowMs);
     return 0;
+  }
+
+  /** What `admit` would answer, without admitting. */
+  waitMs(nowMs: number): number {
+    const state = this.stateNow;
+    if (state.name === 'closed' || (state.name === 'half-open' && state.probes < PROBES_MAX)) return 0;
+    return Math.max(0, (state.name === 'open' ? state.untilMs : state.sinceMs + this.settings.pauseMs) - nowMs);
   }
 
   /** How an admitted request ended. */
@@ -99,7 +123,7 @@ export class Breaker {
     const index = this.bucket % BUCKETS;
     this.requests[index]! += 1;
     if (failed) this.failures[index]! += 1;
-    this.signal(failed ? 'failure' : 'success', nowMs);
+    if (this.stateNow.name !== 'closed') this.signal(failed ? 'failure' : 'success', nowMs);
     if (failed && this.stateNow.name === 'closed' && this.isFailing()) {
       this.signal('tripped', nowMs);
       this.forget();
@@ -108,8 +132,7 @@ export class Breaker {
 
   /** An admitted request ended without saying anything about the deployment, such as by its client's leaving. */
   withdraw(): void {
-    const state = this.stateNow;
-    if (state.name === 'half-open') this.stateNow = { ...state, probes: Math.max(0, state.probes - 1) };
+    if (this.stateNow.name !== 'closed') this.signal('withdrawn', 0);
   }
 
   /** Other instances answer now, or it serves again: what was counted is about others, or long ago. */
@@ -119,8 +142,12 @@ export class Breaker {
   }
 
   private signal(signal: BreakerSignal, nowMs: number): void {
-    const transition = TRANSITIONS[this.stateNow.name][signal] as (state: BreakerState, nowMs: number) => BreakerState;
-    this.stateNow = transition(this.stateNow, nowMs);
+    const transition = TRANSITIONS[this.stateNow.name][signal] as (
+      state: BreakerState,
+      nowMs: number,
+      pauseMs: number,
+    ) => BreakerState;
+    this.stateNow = transition(this.stateNow, nowMs, this.settings.pauseMs);
   }
 
   private isFailing(): boolean {
@@ -130,12 +157,12 @@ export class Breaker {
       requests += this.requests[index]!;
       failures += this.failures[index]!;
     }
-    return requests >= VOLUME_MIN && failures >= requests * FAILURE_RATIO;
+    return requests >= this.settings.minRequests && failures >= requests * this.settings.failureRatio;
   }
 
   /** Empties the buckets whose time has passed. */
   private turn(nowMs: number): void {
-    const bucket = Math.floor(nowMs / (WINDOW_MS / BUCKETS));
+    const bucket = Math.floor(nowMs / (this.settings.windowMs / BUCKETS));
     if (bucket === this.bucket) return;
     if (bucket - this.bucket >= BUCKETS) this.forget();
     else

@@ -1,7 +1,8 @@
 /** A request's hold on a deployment and an instance: counted before it is sent, given back when it has ended. */
 import type { Deployment } from './deployment.ts';
-import { IN_FLIGHT_MAX } from './instance.ts';
+import type { EjectionSignal } from './ejection.ts';
 import type { Instance } from './instance.ts';
+import { FAILURE_COUNTS_AS_MS } from './latency.ts';
 import type { Service } from './service.ts';
 
 /** Not answered, and nobody's fault so far. */
@@ -11,28 +12,46 @@ export class Claim {
   readonly service: Service;
   readonly deployment: Deployment;
   readonly instance: Instance;
+  /** It tries an instance that was ejected. */
+  private readonly isTrial: boolean;
   private isHeld = true;
   private hasFailed = false;
   private latencyMs = NOTHING;
 
-  constructor(service: Service, deployment: Deployment, instance: Instance) {
+  constructor(service: Service, deployment: Deployment, instance: Instance, isTrial = false) {
     this.service = service;
     this.deployment = deployment;
     this.instance = instance;
+    this.isTrial = isTrial;
     deployment.claimed();
     instance.inFlight += 1;
   }
 
   /** The head of an answer is there. */
-  answered(status: number, latencyMs: number): void {
+  answered(status: number, latencyMs: number, nowMs = this.deployment.nowMs()): void {
     this.latencyMs = latencyMs;
+    const isFailure = status >= 502 && status <= 504;
+    this.instance.latency.observe(isFailure ? FAILURE_COUNTS_AS_MS : latencyMs, nowMs);
     this.hasFailed = status >= 500;
+    this.tell(isFailure ? 'failure' : 'success');
   }
 
   /** No answer came, or not the whole of it, and the deployment is to blame. `afterMs` counts while there was no head. */
-  failed(afterMs: number): void {
+  failed(afterMs: number, nowMs = this.deployment.nowMs()): void {
     this.hasFailed = true;
+    this.instance.latency.observe(FAILURE_COUNTS_AS_MS, nowMs);
     if (this.latencyMs === NOTHING) this.latencyMs = afterMs;
+    this.tell('failure');
+  }
+
+  /** The instance could not be connected to: besides `failed`. */
+  refused(): void {
+    this.tell('refused');
+  }
+
+  /** While an instance is ejected, only what tries it says something new. */
+  private tell(signal: EjectionSignal): void {
+    if (this.isTrial || !this.instance.ejection.isEjected) this.deployment.tell(this.instance, signal);
   }
 
   /**
@@ -44,6 +63,7 @@ export class Claim {
     this.isHeld = false;
     this.instance.inFlight -= 1;
     if (this.latencyMs !== NOTHING) this.deployment.count(this.hasFailed, this.latencyMs);
+    else if (this.isTrial) this.tell('withdrawn');
     this.deployment.released();
   }
 }
@@ -56,7 +76,7 @@ export type Unclaimed = 'no-instance' | 'overloaded';
  * deployment to the count, so that a deployment which an acknowledgement calls free of requests gets none afterwards.
  *
  * @param bucket 0 to 99, LIVE_BUCKET or PREVIEW_BUCKET; matters while there is a split
- * @param avoid an instance that has just failed this request
+ * @param avoid an instance that has just failed this request, which then tries no ejected one either
  * @param random 0 to 1
  */
 export function claimInstance(
@@ -67,21 +87,32 @@ export function claimInstance(
   random: () => number = Math.random,
 ): Claim | Unclaimed {
   const deployment = service.choose(bucket);
-  if (deployment === null || deployment.up.length === 0) return 'no-instance';
-  const instance = draw(deployment.up, avoid, nowMs, random);
+  if (deployment === null) return 'no-instance';
+  if (avoid === null) {
+    const ejected = deployment.nextTrial(nowMs);
+    if (ejected !== null) return new Claim(service, deployment, ejected, true);
+  }
+  const instance = draw(deployment.rotation, avoid, nowMs, random);
   if (instance === null) return 'no-instance';
-  if (instance.inFlight >= IN_FLIGHT_MAX) return 'overloaded';
+  if (instance.inFlight >= deployment.inFlightMax) return 'overloaded';
   return new Claim(service, deployment, instance);
 }
 
-function draw(up: readonly Instance[], avoid: Instance | null, nowMs: number, random: () => number): Instance | null {
-  if (up.length === 1) return up[0] === avoid ? null : up[0]!;
-  const first = Math.floor(random() * up.length);
-  let second = Math.floor(random() * (up.length - 1));
+function draw(
+  rotation: readonly Instance[],
+  avoid: Instance | null,
+  nowMs: number,
+  random: () => number,
+): Instance | null {
+  const count = rotation.length;
+  if (count === 0) return null;
+  const first = count === 1 ? 0 : Math.floor(random() * count);
+  const one = rotation[first]!;
+  if (count === 1) return one === avoid ? null : one;
+  let second = Math.floor(random() * (count - 1));
   if (second >= first) second += 1;
-  const one = up[first]!;
-  const other = up[second]!;
+  const other = rotation[second]!;
   if (one === avoid) return other;
   if (other === avoid) return one;
-  return one.loadAt(nowMs) <= other.loadAt(nowMs) ? one : other;
+  return one.isBetterThan(other, nowMs) ? one : other;
 }

@@ -1,6 +1,7 @@
 /** What is counted of a deployment, and who is told when. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DEFAULT_SETTINGS } from '@switchyard/contracts/gateway-settings';
 import type { Table } from '@switchyard/contracts/registry';
 import { route } from '@switchyard/contracts/route';
 import { OpenStreams } from '../upstream/open-streams.ts';
@@ -20,6 +21,8 @@ function started() {
     ),
     own: [],
     nowMs: () => 0,
+    random: () => 0,
+    settings: DEFAULT_SETTINGS,
     warn: () => {},
     drained: () => (drained += 1),
   });

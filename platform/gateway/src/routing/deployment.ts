@@ -1,12 +1,28 @@
 /** One deployment as the gateway routes to it: its instances, what is under way there, and what has come of what was sent. */
+import { DEFAULT_SETTINGS } from '@switchyard/contracts/gateway-settings';
+import type { GatewaySettings } from '@switchyard/contracts/gateway-settings';
 import type { Traffic } from '@switchyard/contracts/registry';
 import { Breaker } from './breaker.ts';
+import type { EjectionSignal } from './ejection.ts';
 import type { Instance } from './instance.ts';
+
+export interface DeploymentSurroundings {
+  readonly settings: Pick<GatewaySettings, 'inFlight' | 'breaker' | 'ejection' | 'retries'>;
+  readonly nowMs: () => number;
+  /** 0 to 1. */
+  readonly random: () => number;
+}
+
+const USUAL: DeploymentSurroundings = {
+  settings: DEFAULT_SETTINGS,
+  nowMs: () => performance.now(),
+  random: () => Math.random(),
+};
 
 export class Deployment {
   readonly id: string;
   readonly service: string;
-  readonly breaker = new Breaker();
+  readonly breaker: Breaker;
   /** Live, or in a split: it gets requests and keeps its streams. */
   isServing = false;
   /** Percent of the service's requests, by the table. */
@@ -18,15 +34,87 @@ export class Deployment {
   failed = 0;
   latencyMs = 0;
   readonly instances = new Map<string, Instance>();
-  /** Those of `instances` that are UP: what is chosen from. */
-  up: Instance[] = [];
+  /** Those of `instances` that are UP. */
+  up: readonly Instance[] = [];
+  /** Those of `up` that are not ejected: what is chosen from. The same array as `up` while none is; never empty while `up` is not. */
+  rotation: readonly Instance[] = [];
+  /** From when on one of the ejected may be tried; Infinity: none. */
+  private trialAtMs = Infinity;
+  private readonly around: DeploymentSurroundings;
   private readonly drained: () => void;
 
   /** `drained`: it serves no more, and the last of what was claimed on it has ended. */
-  constructor(id: string, service: string, drained: () => void) {
+  constructor(id: string, service: string, drained: () => void, around: DeploymentSurroundings = USUAL) {
     this.id = id;
     this.service = service;
+    this.around = around;
+    this.breaker = new Breaker(around.settings.breaker);
     this.drained = drained;
+  }
+
+  nowMs(): number {
+    return this.around.nowMs();
+  }
+
+  /** Requests that one instance gets at a time. */
+  get inFlightMax(): number {
+    return this.around.settings.inFlight.perInstance;
+  }
+
+  /** Whether no instance has room for one more. */
+  get isFull(): boolean {
+    return this.rotation.length > 0 && this.inFlight >= this.inFlightMax * this.rotation.length;
+  }
+
+  /** What is UP now; who was ejected stays so. */
+  take(up: readonly Instance[]): void {
+    this.up = up;
+    this.rotate();
+  }
+
+  /** An ejected instance whose pause is over and that waits for a request to try it with; null: none. It counts as being tried. */
+  nextTrial(nowMs: number): Instance | null {
+    if (nowMs < this.trialAtMs) return null;
+    const instance = this.up.find(({ ejection }) => nowMs >= ejection.trialAtMs) ?? null;
+    if (instance !== null) {
+      this.signal(instance, 'pauseOver');
+      this.signal(instance, 'tried');
+    }
+    this.rotate();
+    return instance;
+  }
+
+  /** How a request at an instance ended, or what else is known of it. */
+  tell(instance: Instance, signal: EjectionSignal): void {
+    if (signal === 'success' && instance.ejection.isTrusted) return;
+    const wasEjected = instance.ejection.isEjected;
+    this.signal(instance, signal);
+    const { isEjected } = instance.ejection;
+    if (!wasEjected && !isEjected) return;
+    // What it took before it was ejected, or while it failed, would keep it from its share long after it is back.
+    if (!isEjected) instance.latency.forget();
+    this.rotate();
+  }
+
+  private signal(instance: Instance, signal: EjectionSignal): void {
+    const { settings, nowMs, random } = this.around;
+    instance.ejection.signal(signal, { settings: settings.ejection, nowMs: nowMs(), random });
+  }
+
+  /**
+   * Never without anybody: when the last one would go, all come back, for then it is not an instance that fails but the deployment,
+   * and that is for the breaker to judge. Whoever of them answers first is found at once, instead of after the pauses of the others.
+   */
+  private rotate(): void {
+    const isIn = ({ ejection }: Instance): boolean => !ejection.isEjected;
+    if (!this.up.some(isIn))
+      for (const instance of this.up) {
+        this.signal(instance, 'nobodyLeft');
+        instance.latency.forget();
+      }
+    this.rotation = this.up.every(isIn) ? this.up : this.up.filter(isIn);
+    this.trialAtMs = Infinity;
+    for (const { ejection } of this.up) this.trialAtMs = Math.min(this.trialAtMs, ejection.trialAtMs);
   }
 
   get isDraining(): boolean {

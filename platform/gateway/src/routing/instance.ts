@@ -2,12 +2,16 @@
 import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { ConnectionPool } from '../upstream/connection-pool.ts';
+import { Ejection } from './ejection.ts';
 import { Latency } from './latency.ts';
 import type { OpenStreams } from '../upstream/open-streams.ts';
 import { isAllowedAddress } from './upstream-address.ts';
 
 /** Requests in flight to one instance, and so connections: beyond it, requests are refused instead of queued. */
 export const IN_FLIGHT_MAX = 1_024;
+/** Added to averages, so that differences of a few microseconds decide nothing. */
+const LATENCY_MIN_MS = 0.1;
+
 export interface InstanceAddress {
   readonly id: string;
   readonly host: string;
@@ -24,6 +28,7 @@ export class Instance {
   inFlight = 0;
   isGone = false;
   readonly latency = new Latency();
+  readonly ejection = new Ejection();
   private poolNow: ConnectionPool | null = null;
 
   constructor(address: InstanceAddress) {
@@ -38,9 +43,13 @@ export class Instance {
     return (this.poolNow ??= new ConnectionPool({ host, port, lookup: allowedLookup }));
   }
 
-  /** What a further request would wait here, for comparison with other instances only. */
-  loadAt(nowMs: number): number {
-    return ((this.inFlight + 1) * (this.latency.at(nowMs) + 1)) / this.weight;
+  /** Whether a further request is better sent here than to `other`: by what is in flight, and by how long it takes where both are known. */
+  isBetterThan(other: Instance, nowMs: number): boolean {
+    const load = (this.inFlight + 1) * other.weight;
+    const otherLoad = (other.inFlight + 1) * this.weight;
+    // To a new one everybody would go at once, if it were taken for the fastest until its first answer.
+    if (!this.latency.isKnown || !other.latency.isKnown) return load <= otherLoad;
+    return load * (this.latency.at(nowMs) + LATENCY_MIN_MS) <= otherLoad * (other.latency.at(nowMs) + LATENCY_MIN_MS);
   }
 
   /** It left the table: what runs is answered, streams are ended one after the other, then its connections close. */

@@ -1,6 +1,7 @@
 /** Routes, instances and claims follow the table without I/O. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DEFAULT_SETTINGS } from '@switchyard/contracts/gateway-settings';
 import type { Table } from '@switchyard/contracts/registry';
 import { route } from '@switchyard/contracts/route';
 import { OpenStreams } from '../upstream/open-streams.ts';
@@ -44,6 +45,8 @@ const surroundings = (own: { host: string; port: number }[] = []) => {
       ),
       own,
       nowMs: () => 0,
+      random: () => 0,
+      settings: DEFAULT_SETTINGS,
       warn: (facts: unknown) => void warnings.push(facts),
       drained: () => {},
     },
@@ -179,14 +182,33 @@ test('requests beyond the bound of an instance are refused, not queued', () => {
   assert.equal(claimInstance(service, LIVE_BUCKET, null, 0), 'overloaded');
 });
 
-test('a slow answer is remembered at once and forgotten in time', () => {
+test('the average follows time, not numbers, and fades while nothing is heard', () => {
   const latency = new Latency();
   latency.observe(10, 0);
-  latency.observe(1_000, 1);
-  assert.equal(Math.round(latency.at(1)), 1_000);
-  latency.observe(10, 2);
-  assert.ok(latency.at(2) > 990);
-  assert.ok(latency.at(60_000) < 5);
+  assert.equal(latency.at(0), 10);
+  for (let nth = 0; nth < 1_000; nth += 1) latency.observe(1_000, 20);
+  assert.ok(latency.at(20) < 25, 'a burst at one moment is one observation');
+  for (let nowMs = 20; nowMs < 4_000; nowMs += 20) latency.observe(1_000, nowMs);
+  assert.ok(latency.at(4_000) > 800);
+  for (let nowMs = 4_000; nowMs < 10_000; nowMs += 20) latency.observe(10, nowMs);
+  assert.ok(latency.at(10_000) < 100);
+  latency.observe(1_000, 60_000);
+  assert.ok(latency.at(60_000) > 900, 'after a long silence an observation is all there is');
+  assert.ok(latency.at(150_000) < 15);
+});
+
+test('an instance of which nothing is known yet gets its share, and no more', () => {
+  const routing = new RoutingTable([], surroundings().around);
+  const instances: Told[string] = [
+    ['a', 1],
+    ['b', 2],
+  ];
+  routing.take(tableOf(1, { 'x-1': instances }, 'x-1'), CHANGED);
+  const service = routing.service('x')!;
+  const [a, b] = service.live!.up as [Instance, Instance];
+  a.latency.observe(20, 0);
+  for (let nth = 0; nth < 100; nth += 1) claimInstance(service, LIVE_BUCKET, null, 0);
+  assert.deepEqual([a.inFlight, b.inFlight], [50, 50]);
 });
 
 test("no service gets a request for the gateway's own paths, or for any below them", () => {

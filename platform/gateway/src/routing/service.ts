@@ -2,15 +2,16 @@
 import type { ServiceEntry } from '@switchyard/contracts/registry';
 import type { OpenStreams } from '../upstream/open-streams.ts';
 import { Deployment } from './deployment.ts';
+import type { DeploymentSurroundings } from './deployment.ts';
 import { Instance } from './instance.ts';
+import { RetryBudget } from './retry-budget.ts';
 import { LIVE_BUCKET, Split } from './split.ts';
 import { refusedAddress } from './upstream-address.ts';
 import type { OwnAddress } from './upstream-address.ts';
 
-export interface ServiceSurroundings {
+export interface ServiceSurroundings extends DeploymentSurroundings {
   readonly streams: OpenStreams;
   readonly own: readonly OwnAddress[];
-  readonly nowMs: () => number;
   readonly warn: (facts: Record<string, unknown>, message: string) => void;
   /** The last request on a deployment that serves no more has ended. */
   readonly drained: () => void;
@@ -25,11 +26,14 @@ export class Service {
   standby: Deployment | null = null;
   /** While a canary or a preview runs. */
   split: Split | null = null;
+  /** Of second attempts, whatever they are for. */
+  readonly retryBudget: RetryBudget;
   private readonly around: ServiceSurroundings;
 
   constructor(name: string, around: ServiceSurroundings) {
     this.name = name;
     this.around = around;
+    this.retryBudget = new RetryBudget(around.settings.retries.budgetRatio);
   }
 
   /** Takes over what the table says; synchronous, so that no request sees half of it. */
@@ -38,7 +42,7 @@ export class Service {
     for (const [id, told] of Object.entries(entry.deployments)) {
       let deployment = this.deployments.get(id);
       if (deployment === undefined)
-        this.deployments.set(id, (deployment = new Deployment(id, this.name, this.around.drained)));
+        this.deployments.set(id, (deployment = new Deployment(id, this.name, this.around.drained, this.around)));
       const hasNew = this.takeInstances(deployment, told.instances);
       const isServing = id === entry.live || entry.split?.[id] !== undefined;
       if (hasNew || (isServing && !deployment.isServing)) deployment.breaker.renew(this.around.nowMs());
@@ -83,6 +87,7 @@ export class Service {
         deployment.instances.set(id, instance);
         hasNew = true;
       }
+      if (status === 'UP' && !instance.isUp) deployment.tell(instance, 'renewed');
       instance.isUp = status === 'UP';
       instance.weight = Math.max(weight, 0.001);
       gone.delete(id);
@@ -91,14 +96,14 @@ export class Service {
       deployment.instances.delete(id);
       instance.leave(this.around.streams);
     }
-    deployment.up = [...deployment.instances.values()].filter((instance) => instance.isUp);
+    deployment.take([...deployment.instances.values()].filter((instance) => instance.isUp));
     return hasNew;
   }
 
   private drop(deployment: Deployment): void {
     for (const instance of deployment.instances.values()) instance.leave(this.around.streams);
     deployment.instances.clear();
-    deployment.up = [];
+    deployment.take([]);
     deployment.isServing = false;
     this.deployments.delete(deployment.id);
   }

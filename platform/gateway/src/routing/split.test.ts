@@ -8,7 +8,7 @@ import { bucketOfName, BUCKETS, LIVE_BUCKET, PREVIEW_BUCKET, Split } from './spl
 
 const deploymentOf = (id: string, isUp = true): Deployment => {
   const deployment = new Deployment(id, 'x', () => {});
-  if (isUp) deployment.up = [new Instance({ id: `${id}-a`, host: '127.0.0.1', port: 1 })];
+  if (isUp) deployment.take([new Instance({ id: `${id}-a`, host: '127.0.0.1', port: 1 })]);
   return deployment;
 };
 const old = deploymentOf('x-1');

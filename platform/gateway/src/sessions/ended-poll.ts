@@ -42,8 +42,9 @@ export class EndedPoll {
       const answer = await this.store.ended(this.cursor);
       if (isRefusal(answer)) return;
       this.ended.add(answer.sessionIds);
+      // What ended beside a transaction that still runs is told again until that has ended.
+      if (answer.sessionIds.length === 0 || answer.cursor === this.cursor) return;
       this.cursor = answer.cursor;
-      if (answer.sessionIds.length === 0) return;
     }
   }
 }

@@ -12,8 +12,11 @@ export class EndedSessions {
   private readonly nowMs: () => number;
   private readonly onEnded: (sessionId: string) => void;
 
-  /** `onEnded` is called once for each session that is new here. */
-  constructor(onEnded: (sessionId: string) => void, nowMs: () => number) {
+  /**
+   * `onEnded` is called once for each session that is new here. By the wall clock, as tokens lapse: when it is set back they live
+   * longer, and so must this.
+   */
+  constructor(onEnded: (sessionId: string) => void, nowMs: () => number = Date.now) {
     this.onEnded = onEnded;
     this.nowMs = nowMs;
     this.turnedAtMs = nowMs();

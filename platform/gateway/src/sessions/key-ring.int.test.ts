@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { createLogger } from '@switchyard/kit/log';
-import { KEEP_AFTER_MS, KeyRing, ROTATE_AFTER_MS } from './key-ring.ts';
+import { KEEP_AFTER_MS, KeyRing, PUBLISH_AHEAD_MS, ROTATE_AFTER_MS } from './key-ring.ts';
 
 const log = createLogger({ service: 'gateway', level: 'silent' });
 
@@ -49,7 +49,7 @@ test("the yard's key for services is published beside ours, never its private ha
   assert.ok(!JSON.stringify(keys).includes('secret'));
 });
 
-test('a key rotates after its time; the old one verifies on, then goes', async (t) => {
+test('a key of its time gets a successor, which is published before it signs; the old one verifies on, then goes', async (t) => {
   const at = await directory(t);
   let nowMs = 1_800_000_000_000;
   const ring = await KeyRing.open(at, log, () => nowMs);
@@ -57,17 +57,52 @@ test('a key rotates after its time; the old one verifies on, then goes', async (
   const first = ring.signer.kid;
   nowMs += ROTATE_AFTER_MS - 1;
   await ring.rotate();
-  assert.equal(ring.signer.kid, first);
+  assert.equal((await ring.published()).keys.length, 1);
   nowMs += 1;
   await ring.rotate();
-  const second = ring.signer.kid;
+  const second = (await ring.published()).keys[0]!.kid!;
   assert.notEqual(second, first);
+  assert.equal(ring.signer.kid, first);
+  nowMs += PUBLISH_AHEAD_MS - 1;
+  await other.rotate();
+  assert.notEqual(
+    await other.publicKeyOf(second),
+    null,
+    'another gateway learns of it before anything is signed with it',
+  );
+  assert.deepEqual([ring.signer.kid, other.signer.kid], [first, first]);
+  nowMs += 1;
+  assert.deepEqual([ring.signer.kid, other.signer.kid], [second, second]);
+  nowMs += KEEP_AFTER_MS - 1;
+  await ring.rotate();
   assert.notEqual(await ring.publicKeyOf(first), null);
-  assert.notEqual(await other.publicKeyOf(second), null, 'another gateway learns of it from the directory');
-  nowMs += KEEP_AFTER_MS;
+  nowMs += 1;
   await ring.rotate();
   assert.equal(await ring.publicKeyOf(first), null);
   assert.equal((await readdir(at)).length, 1);
+});
+
+test('all who ask for a key that is new at the same time get it', async (t) => {
+  const at = await directory(t);
+  let nowMs = 1_800_000_000_000;
+  const ring = await KeyRing.open(at, log, () => nowMs);
+  nowMs += ROTATE_AFTER_MS;
+  const other = await KeyRing.open(at, log, () => nowMs);
+  const { kid } = (await other.published()).keys[0]!;
+  const found = await Promise.all(Array.from({ length: 20 }, () => ring.publicKeyOf(kid!)));
+  assert.ok(found.every((key) => key !== null));
+});
+
+test('a clock that was set back leaves the key that signs', async (t) => {
+  const at = await directory(t);
+  let nowMs = 1_800_000_000_000;
+  const ring = await KeyRing.open(at, log, () => nowMs);
+  const { kid } = ring.signer;
+  nowMs -= 3_600_000;
+  assert.equal(ring.signer.kid, kid);
+  await ring.rotate();
+  assert.equal(ring.signer.kid, kid);
+  assert.equal((await ring.published()).keys.length, 1);
 });
 
 test('a torn key file is left out, and does not keep the gateway from starting', async (t) => {

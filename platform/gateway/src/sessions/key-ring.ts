@@ -8,11 +8,16 @@ import type { CryptoKey, JWK } from 'jose';
 import { z } from 'zod';
 
 const DAY_MS = 86_400_000;
-/** A key signs for this long. */
-export const ROTATE_AFTER_MS = 30 * DAY_MS;
-/** Its successor signs then; the old one verifies on until all it signed has lapsed (10 minutes), with time to spare. */
-export const KEEP_AFTER_MS = DAY_MS;
 const CHECK_EVERY_MS = 3_600_000;
+/** A key of this age gets a successor. */
+export const ROTATE_AFTER_MS = 30 * DAY_MS;
+/**
+ * The successor is published for so long before it signs: every gateway has looked into the directory by then, and services that
+ * keep our public keys for a while have fetched them again. So nobody ever gets a token of a key that he has not heard of.
+ */
+export const PUBLISH_AHEAD_MS = 2 * CHECK_EVERY_MS;
+/** From when the successor signs, the old one verifies on until all it signed has lapsed (10 minutes), with time to spare. */
+export const KEEP_AFTER_MS = DAY_MS;
 /** A key id that is not known makes the directory be read again, at most this often: another gateway may have rotated. */
 const REREAD_AFTER_MS = 1_000;
 
@@ -47,9 +52,11 @@ export class KeyRing {
   private readonly log: Logger;
   private readonly nowMs: () => number;
   private keys = new Map<string, Key>();
-  private newest: Key | null = null;
+  /** From the newest to the oldest. */
+  private byAge: readonly Key[] = [];
   private servicesJwk: JWK | null = null;
   private readAtMs = -Infinity;
+  private reading: Promise<void> | null = null;
   private timer: NodeJS.Timeout | null = null;
 
   private constructor(directory: string, log: Logger, nowMs: () => number) {
@@ -77,21 +84,24 @@ export class KeyRing {
     if (this.timer !== null) clearInterval(this.timer);
   }
 
+  /** The newest one that has been published for long enough; the first one of all signs at once. */
   get signer(): Signer {
-    if (this.newest === null) throw new Error('the key ring is not open');
-    return this.newest;
+    const signsFrom = this.nowMs() - PUBLISH_AHEAD_MS;
+    const signer = this.byAge.find((key) => key.createdAtMs <= signsFrom) ?? this.byAge.at(-1);
+    if (signer === undefined) throw new Error('the key ring is not open');
+    return signer;
   }
 
   /** The public key of one of our own keys; null when there is none of that id. */
   async publicKeyOf(kid: string): Promise<CryptoKey | null> {
-    if (!this.keys.has(kid) && this.nowMs() - this.readAtMs >= REREAD_AFTER_MS) await this.read();
+    if (!this.keys.has(kid)) await this.readLately();
     return this.keys.get(kid)?.publicKey ?? null;
   }
 
   /** All public halves, ours and the yard's, for `/.well-known/jwks.json`. */
   async published(): Promise<{ keys: JWK[] }> {
-    if (this.nowMs() - this.readAtMs >= REREAD_AFTER_MS) await this.read();
-    const ours = [...this.keys.values()].map((key) => key.publicJwk);
+    await this.readLately();
+    const ours = this.byAge.map((key) => key.publicJwk);
     return { keys: this.servicesJwk === null ? ours : [...ours, this.servicesJwk] };
   }
 
@@ -99,18 +109,17 @@ export class KeyRing {
   async rotate(): Promise<void> {
     await this.read();
     const nowMs = this.nowMs();
-    if (this.newest === null || nowMs - this.newest.createdAtMs >= ROTATE_AFTER_MS) {
+    const newest = this.byAge[0];
+    if (newest === undefined || nowMs - newest.createdAtMs >= ROTATE_AFTER_MS) {
       await this.make(nowMs);
       await this.read();
     }
-    const { newest } = this;
-    if (newest === null) throw new Error(`no usable signing key in ${this.directory}: remove the broken file there`);
-    if (nowMs - newest.createdAtMs < KEEP_AFTER_MS) return;
-    for (const key of this.keys.values()) {
-      if (key.createdAtMs >= newest.createdAtMs) continue;
-      await unlink(this.fileOf(key.kid)).catch(() => {});
-      this.keys.delete(key.kid);
-    }
+    if (this.byAge.length === 0)
+      throw new Error(`no usable signing key in ${this.directory}: remove the broken file there`);
+    const succeeded = this.byAge.findIndex((key) => nowMs - key.createdAtMs >= PUBLISH_AHEAD_MS + KEEP_AFTER_MS);
+    if (succeeded === -1) return;
+    for (const key of this.byAge.slice(succeeded + 1)) await unlink(this.fileOf(key.kid)).catch(() => {});
+    await this.read();
   }
 
   private fileOf(kid: string): string {
@@ -140,7 +149,21 @@ export class KeyRing {
     }
   }
 
-  private async read(): Promise<void> {
+  /** At most so often; who comes while it is being read waits for the end of it. */
+  private async readLately(): Promise<void> {
+    if (this.reading !== null) await this.reading;
+    else if (Math.abs(this.nowMs() - this.readAtMs) >= REREAD_AFTER_MS) await this.read();
+  }
+
+  private read(): Promise<void> {
+    const reading = this.readNow().finally(() => {
+      if (this.reading === reading) this.reading = null;
+    });
+    this.reading = reading;
+    return reading;
+  }
+
+  private async readNow(): Promise<void> {
     this.readAtMs = this.nowMs();
     const names = await readdir(this.directory);
     const keys = new Map<string, Key>();
@@ -151,7 +174,7 @@ export class KeyRing {
       if (key !== null) keys.set(key.kid, key);
     }
     this.keys = keys;
-    this.newest = [...keys.values()].sort((a, b) => b.createdAtMs - a.createdAtMs)[0] ?? null;
+    this.byAge = [...keys.values()].sort((a, b) => b.createdAtMs - a.createdAtMs);
     this.servicesJwk = names.includes(SERVICES_FILE) ? await this.readServicesKey() : null;
   }
 

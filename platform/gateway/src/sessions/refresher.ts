@@ -1,11 +1,13 @@
 /** Rotates refresh tokens, once for all who come with the same one at the same time. */
 import { ACCESS_TOKEN_SECONDS, REFRESH_GRACE_SECONDS } from '@switchyard/contracts/session';
 import type { GrantedSession } from '@switchyard/contracts/session';
-import { isRefusal } from '@switchyard/kit/errors';
+import { systemClock } from '@switchyard/kit/clock';
+import { isRefusal, refuse } from '@switchyard/kit/errors';
 import type { Refusal } from '@switchyard/kit/errors';
+import { BoundedMap } from '../bounded-map.ts';
+import { errors } from '../errors.ts';
 import type { AccessTokens, Grant } from './access-tokens.ts';
 import type { EndedSessions } from './ended-sessions.ts';
-import { BoundedMap } from '../bounded-map.ts';
 import { sessionCookies } from './session-cookies.ts';
 import type { SessionStore } from './session-store.ts';
 
@@ -18,7 +20,7 @@ export interface OpenedSession {
 
 interface Shared {
   readonly result: Promise<OpenedSession | Refusal>;
-  /** Milliseconds since 1970. */
+  /** By the clock that only grows: a jump of the other one would share for hours, and a replay would go unnoticed. */
   readonly untilMs: number;
 }
 
@@ -31,7 +33,12 @@ export class Refresher {
   private readonly nowMs: () => number;
   private readonly shared = new BoundedMap<Shared>(SHARED_MAX);
 
-  constructor(store: SessionStore, tokens: AccessTokens, ended: EndedSessions, nowMs: () => number = Date.now) {
+  constructor(
+    store: SessionStore,
+    tokens: AccessTokens,
+    ended: EndedSessions,
+    nowMs: () => number = systemClock.nowMs,
+  ) {
     this.store = store;
     this.tokens = tokens;
     this.ended = ended;
@@ -45,10 +52,7 @@ export class Refresher {
   async refresh(refreshToken: string): Promise<OpenedSession | Refusal> {
     const nowMs = this.nowMs();
     const known = this.shared.get(refreshToken);
-    if (known !== undefined && known.untilMs > nowMs) {
-      const result = await known.result;
-      if (isRefusal(result) || !this.ended.has(result.grant.sessionId)) return result;
-    }
+    if (known !== undefined && known.untilMs > nowMs) return this.unlessEnded(await known.result);
     const result = this.rotate(refreshToken);
     const entry: Shared = { result, untilMs: nowMs + REFRESH_GRACE_SECONDS * 1_000 };
     this.shared.set(refreshToken, entry);
@@ -57,7 +61,13 @@ export class Refresher {
     };
     // Only success is shared on: a store that was away is asked again by the next one who comes.
     result.then((outcome) => isRefusal(outcome) && forget(), forget);
-    return result;
+    return this.unlessEnded(await result);
+  }
+
+  /** A session may have ended while its refresh was under way, or after that was shared. It never begins again. */
+  private unlessEnded(result: OpenedSession | Refusal): OpenedSession | Refusal {
+    if (isRefusal(result) || !this.ended.has(result.grant.sessionId)) return result;
+    return refuse(errors.NOT_SIGNED_IN);
   }
 
   /** Signs the access token of a session that the store has just granted. */

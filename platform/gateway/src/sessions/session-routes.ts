@@ -8,19 +8,19 @@ import type { Request, Response } from 'express';
 import { errors } from '../errors.ts';
 import { exchangeOf } from '../http/own-answer.ts';
 import type { AccessTokens, Grant } from './access-tokens.ts';
-import type { EndedSessions } from './ended-sessions.ts';
 import type { OpenedSession, Refresher } from './refresher.ts';
 import { cookieOf } from '../message/cookies.ts';
 import { CLEARED_COOKIES, REFRESH_COOKIE } from './session-cookies.ts';
 import type { SessionStore } from './session-store.ts';
-import type { SignInLimit } from './sign-in-limit.ts';
+import type { SignInCount } from './sign-in-limit.ts';
 
 export interface SessionRoutesParts {
   readonly store: SessionStore;
   readonly refresher: Refresher;
-  readonly ended: EndedSessions;
   readonly accessTokens: AccessTokens;
-  readonly signInLimit: SignInLimit;
+  readonly signInLimit: SignInCount;
+  /** These sessions have ended, and all of that user's, if one is named: for all workers of the gateway. */
+  readonly signedOut: (sessionIds: readonly string[], user: string | null) => void;
 }
 
 export function sessionRoutes(parts: SessionRoutesParts): Router {
@@ -41,7 +41,7 @@ async function openSession(parts: SessionRoutesParts, request: Request, response
   const asked = parse(signIn, request.body, 'body');
   const { connection, grant } = exchangeOf(request);
   const isOwner = grant?.who.handle === asked.login.trim().toLowerCase();
-  const attempt = accepted(parts.signInLimit.begin(asked.login, connection.address, isOwner));
+  const attempt = accepted(await parts.signInLimit.begin(asked.login, connection.address, isOwner));
   const granted = await parts.store.open(asked);
   if (!isRefusal(granted) || granted.error !== errors.SIGN_IN_REFUSED) attempt.forgive();
   answerOpened(response, await parts.refresher.opened(accepted(granted)));
@@ -61,7 +61,7 @@ async function endSession(parts: SessionRoutesParts, request: Request, response:
   const { sessionId } = grantOf(request);
   const refusal = await parts.store.end({ sessionId });
   if (refusal !== undefined) throw new RefusedRequest(refusal);
-  parts.ended.add([sessionId]);
+  parts.signedOut([sessionId], null);
   response.status(204).setHeader('set-cookie', CLEARED_COOKIES).end();
 }
 
@@ -69,7 +69,7 @@ async function endAllSessions(parts: SessionRoutesParts, request: Request, respo
   const { who, sessionId } = grantOf(request);
   const refusal = await parts.store.end({ allOfUser: who.id });
   if (refusal !== undefined) throw new RefusedRequest(refusal);
-  parts.ended.add([sessionId, ...parts.accessTokens.sessionsOf(who.id)]);
+  parts.signedOut([sessionId], who.id);
   response.status(204).setHeader('set-cookie', CLEARED_COOKIES).end();
 }
 

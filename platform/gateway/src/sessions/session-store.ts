@@ -7,15 +7,33 @@ import type { Logger } from '@switchyard/kit/log';
 import type { z } from 'zod';
 import { errors } from '../errors.ts';
 import { claimInstance } from '../routing/claim.ts';
+import type { Claim, Unclaimed } from '../routing/claim.ts';
 import { FAILURE_COUNTS_AS_MS } from '../routing/latency.ts';
 import type { Instance } from '../routing/instance.ts';
 import type { RoutingTable } from '../routing/routing-table.ts';
+import type { Service } from '../routing/service.ts';
 import { LIVE_BUCKET } from '../routing/split.ts';
 import { askInstance } from '../upstream/own-request.ts';
 import type { OwnAnswer } from '../upstream/own-request.ts';
 
+interface Ask {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly body?: unknown;
+  readonly deadlineMs: number;
+  /** Done twice it does no more than done once. */
+  readonly isRepeatable: boolean;
+  /** Asked however the deployment fares: it is few, and what it answers must not wait for a breaker to close. */
+  readonly passesBreaker: boolean;
+}
+
 /** Checking a password costs the service real work, and more when many sign in at once. */
-const DEADLINE_MS = 15_000;
+const SIGN_IN = { method: 'POST', path: '/internal/sessions', deadlineMs: 15_000, isRepeatable: false } as const;
+/** Asked again while the grace of a rotation lasts, the store gives the same successor: so the answer must come, or be found lost, before. */
+const REFRESH = { method: 'POST', path: '/internal/sessions/refresh', deadlineMs: 8_000, isRepeatable: true } as const;
+const END = { method: 'POST', path: '/internal/sessions/end', deadlineMs: 8_000, isRepeatable: true } as const;
+/** Short: an answer that got lost must not delay the next question for long. */
+const ENDED = { method: 'GET', path: '/internal/sessions/ended', deadlineMs: 3_000, isRepeatable: true } as const;
 
 export interface SessionStoreOptions {
   readonly routing: RoutingTable;
@@ -39,7 +57,7 @@ export class SessionStore {
 
   /** SIGN_IN_REFUSED when login or password is wrong. */
   async open(signIn: SignIn): Promise<GrantedSession | Refusal> {
-    const answer = await this.ask('POST', '/internal/sessions', signIn);
+    const answer = await this.ask({ ...SIGN_IN, body: signIn, passesBreaker: false });
     if (isRefusal(answer)) return answer;
     if (answer.status === 401 || answer.status === 400) return refuse(errors.SIGN_IN_REFUSED);
     return this.parsed(answer, 201, grantedSession);
@@ -47,14 +65,14 @@ export class SessionStore {
 
   /** NOT_SIGNED_IN when the refresh token is not valid (any more). */
   async refresh(refreshToken: string): Promise<GrantedSession | Refusal> {
-    const answer = await this.ask('POST', '/internal/sessions/refresh', { refreshToken });
+    const answer = await this.ask({ ...REFRESH, body: { refreshToken }, passesBreaker: false });
     if (isRefusal(answer)) return answer;
     if (answer.status === 401 || answer.status === 400) return refuse(errors.NOT_SIGNED_IN);
     return this.parsed(answer, 200, grantedSession);
   }
 
   async end(which: { sessionId: string } | { allOfUser: string }): Promise<Refusal | undefined> {
-    const answer = await this.ask('POST', '/internal/sessions/end', which);
+    const answer = await this.ask({ ...END, body: which, passesBreaker: false });
     if (isRefusal(answer)) return answer;
     return answer.status === 204 ? undefined : this.unexpected(answer);
   }
@@ -62,7 +80,7 @@ export class SessionStore {
   /** Sessions that ended after `cursor`; without it, in the last 15 minutes. */
   async ended(cursor: string | null): Promise<z.infer<typeof endedSessions> | Refusal> {
     const query = cursor === null ? '' : `?after=${encodeURIComponent(cursor)}`;
-    const answer = await this.ask('GET', `/internal/sessions/ended${query}`, undefined);
+    const answer = await this.ask({ ...ENDED, path: ENDED.path + query, passesBreaker: true });
     return isRefusal(answer) ? answer : this.parsed(answer, 200, endedSessions);
   }
 
@@ -85,35 +103,38 @@ export class SessionStore {
     return unavailable();
   }
 
-  /** Of the live deployment, whatever is being tried beside it; on another instance when the first one could not be reached. */
-  private async ask(method: 'GET' | 'POST', path: string, body: unknown): Promise<OwnAnswer | Refusal> {
+  /** Of the live deployment, whatever is being tried beside it; once more, on another instance if there is one, when that does no harm. */
+  private async ask(asked: Ask): Promise<OwnAnswer | Refusal> {
     const { routing, service: name, nowMs } = this.options;
-    const signal = AbortSignal.timeout(DEADLINE_MS);
+    const signal = AbortSignal.timeout(asked.deadlineMs);
     let avoid: Instance | null = null;
     for (let attempt = 0; attempt < 2; attempt += 1) {
       const service = routing.service(name);
       const live = service?.live;
-      if (service == null || live == null || live.breaker.admit(nowMs()) > 0) return unavailable();
-      const claim = claimInstance(service, LIVE_BUCKET, avoid, nowMs());
+      if (service == null || live == null) return unavailable();
+      const breaker = asked.passesBreaker ? null : live.breaker;
+      if (breaker !== null && breaker.admit(nowMs()) > 0) return unavailable();
+      const claim = claimed(service, avoid, asked.isRepeatable, nowMs());
       if (typeof claim === 'string') {
-        live.breaker.withdraw();
+        breaker?.withdraw();
         return unavailable();
       }
       const startedAtMs = nowMs();
       try {
-        const answer = await this.send(claim.instance, method, path, body, signal);
+        const answer = await this.send(claim.instance, asked, signal);
         claim.instance.latency.observe(nowMs() - startedAtMs, nowMs());
         claim.answered(answer.status, nowMs() - startedAtMs);
-        live.breaker.settle(answer.status >= 502 && answer.status <= 504, nowMs());
+        breaker?.settle(answer.status >= 502 && answer.status <= 504, nowMs());
         this.isAway = false;
         return answer.status >= 500 ? this.unexpected(answer) : answer;
       } catch (error) {
         claim.instance.latency.observe(FAILURE_COUNTS_AS_MS, nowMs());
         claim.failed(nowMs() - startedAtMs);
-        live.breaker.settle(true, nowMs());
-        if (!this.isAway) this.options.log.warn({ err: error, service: name, path }, 'the session store is away');
+        breaker?.settle(true, nowMs());
+        if (!this.isAway)
+          this.options.log.warn({ err: error, service: name, path: asked.path }, 'the session store is away');
         this.isAway = true;
-        if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') return unavailable();
+        if (signal.aborted || (!asked.isRepeatable && !wasNotSent(error))) return unavailable();
         avoid = claim.instance;
       } finally {
         claim.release();
@@ -122,13 +143,7 @@ export class SessionStore {
     return unavailable();
   }
 
-  private send(
-    instance: Instance,
-    method: 'GET' | 'POST',
-    path: string,
-    body: unknown,
-    signal: AbortSignal,
-  ): Promise<OwnAnswer> {
+  private send(instance: Instance, { method, path, body }: Ask, signal: AbortSignal): Promise<OwnAnswer> {
     return askInstance(
       instance,
       {
@@ -145,5 +160,15 @@ export class SessionStore {
     );
   }
 }
+
+/** What may be repeated is tried on the same instance too: a connection that was kept open may just have been closed there. */
+function claimed(service: Service, avoid: Instance | null, isRepeatable: boolean, nowMs: number): Claim | Unclaimed {
+  const claim = claimInstance(service, LIVE_BUCKET, avoid, nowMs);
+  return claim === 'no-instance' && avoid !== null && isRepeatable
+    ? claimInstance(service, LIVE_BUCKET, null, nowMs)
+    : claim;
+}
+
+const wasNotSent = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ECONNREFUSED';
 
 const unavailable = (): Refusal => refuse(errors.SESSIONS_UNAVAILABLE, { retryAfterSeconds: 2 });

@@ -11,6 +11,7 @@ export const chooseInstanceStage =
     if (service === null) return undefined;
     const claim = claimInstance(service, exchange.bucket, null, nowMs());
     if (typeof claim !== 'string') {
+      service.retryBudget.deposit();
       exchange.claim = claim;
       return undefined;
     }

@@ -6,7 +6,9 @@ import type { Exchange } from '../exchange.ts';
 import { isAuthority, isSameAuthority, splitAbsolute } from '../message/authority.ts';
 import { HEADER, headerCode } from '../message/header-names.ts';
 import { readTarget } from '../message/request-target.ts';
-import { isRequestId, isTraceparent, newSpanId, newTraceId } from '../message/trace-ids.ts';
+import { beginTrace } from '../message/trace-context.ts';
+import { isRequestId } from '../message/trace-ids.ts';
+import type { Sampling } from '../observe/sampling.ts';
 import type { Outcome, Stage } from '../way.ts';
 
 /** More header lines than any honest client sends. */
@@ -24,17 +26,20 @@ const SINGLE =
   (1 << HEADER.UPGRADE);
 /** RFC 9110 section 9.3: TRACE echoes credentials, CONNECT makes tunnels; the gateway does neither. */
 const REFUSED_METHODS = new Set(['TRACE', 'TRACK', 'CONNECT']);
+const VERSIONS = new Set(['1.0', '1.1', '2']);
 const NOTHING_NAMED = new Set(['close', 'keep-alive', 'upgrade', 'te', 'http2-settings']);
 
-export function validateStage(): Stage {
+/** @param sampling of traces that begin here */
+export function validateStage(sampling: Sampling): Stage {
   const head = new Head();
-  return (exchange) => validate(exchange, head);
+  return (exchange) => validate(exchange, head, sampling);
 }
 
-function validate(exchange: Exchange, head: Head): Outcome {
+function validate(exchange: Exchange, head: Head, sampling: Sampling): Outcome {
   exchange.method = exchange.client.head.method;
   const why = readHeaders(exchange, head) ?? checkFraming(exchange, head) ?? readAddress(exchange, head);
-  beginTrace(exchange, head);
+  beginTrace(exchange, head.traceparent, sampling);
+  exchange.requestId = head.requestId !== '' && isRequestId(head.requestId) ? head.requestId : exchange.traceId;
   if (why !== undefined) return typeof why === 'string' ? malformed(why) : why;
   if (REFUSED_METHODS.has(exchange.method)) return refuse(errors.METHOD_NOT_ALLOWED, { detail: exchange.method });
   return undefined;
@@ -153,7 +158,9 @@ function take(exchange: Exchange, head: Head, code: number, name: string, value:
 
 /** RFC 9112 section 6: exactly one way to find the end of the body. */
 function checkFraming(exchange: Exchange, head: Head): string | undefined {
-  const isOld = exchange.client.head.version === '1.0';
+  const { version } = exchange.client.head;
+  if (!VERSIONS.has(version)) return 'HTTP/1.1 or 1.0 only';
+  const isOld = version === '1.0';
   if (head.has(HEADER.TRANSFER_ENCODING)) {
     if (head.has(HEADER.CONTENT_LENGTH)) return 'Transfer-Encoding and Content-Length together';
     if (isOld) return 'Transfer-Encoding in HTTP/1.0';
@@ -205,17 +212,4 @@ function readAddress(exchange: Exchange, head: Head): string | undefined {
   exchange.query = read.query;
   exchange.otherReading = read.otherReading;
   return undefined;
-}
-
-/** Continues the caller's trace, or begins one; the request's id is the caller's where it is a plain one. */
-function beginTrace(exchange: Exchange, head: Head): void {
-  exchange.spanId = newSpanId();
-  if (head.traceparent !== '' && isTraceparent(head.traceparent)) {
-    exchange.traceId = head.traceparent.slice(3, 35);
-    exchange.traceFlags = head.traceparent.slice(53, 55);
-  } else {
-    exchange.traceId = newTraceId();
-    exchange.tracestate = '';
-  }
-  exchange.requestId = head.requestId !== '' && isRequestId(head.requestId) ? head.requestId : exchange.traceId;
 }

@@ -28,6 +28,8 @@ export interface ProcessYard {
   /** For logs, launch files and keys. */
   readonly folder: string;
   readonly registryUrl: string;
+  /** Variables beyond those that every one of them needs. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** The first one, which binds its port itself. */
@@ -122,6 +124,7 @@ function environmentOf(yard: ProcessYard, gateway: GatewayProcess): Record<strin
     SERVICE_TOKEN: 'token-of-the-gateway',
     REGISTRY_URL: yard.registryUrl,
     KEYS_DIR: join(yard.folder, 'keys'),
+    ...yard.environment,
   };
 }
 

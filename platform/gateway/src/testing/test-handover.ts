@@ -19,13 +19,20 @@ export interface HandoverYard extends ProcessYard {
   next(old: GatewayProcess): Promise<GatewayProcess>;
 }
 
-export async function startHandoverYard(t: TestContext, listener: RequestListener): Promise<HandoverYard> {
+export async function startHandoverYard(
+  t: TestContext,
+  listener: RequestListener,
+  environment: Readonly<Record<string, string>> = {},
+  route: Readonly<Record<string, unknown>> = {},
+): Promise<HandoverYard> {
   const registry = new TestRegistry();
   const registryUrl = await registry.start();
   const upstream = await startUpstream(t, listener);
-  await registry.tell({ echo: { routes: ['/'], deployments: { 'echo-1': [{ id: 'a', port: upstream.port }] } } });
+  await registry.tell({
+    echo: { routes: [{ path: '/', ...route }], deployments: { 'echo-1': [{ id: 'a', port: upstream.port }] } },
+  });
   const folder = await mkdtemp(join(tmpdir(), 'switchyard-handover-'));
-  const yard = { folder, registryUrl };
+  const yard = { folder, registryUrl, environment };
   const all: GatewayProcess[] = [];
   t.after(async () => {
     for (const one of all) kill(one);

@@ -11,6 +11,8 @@ export const PASSWORD = 'correct horse battery';
 /** So few that several answers are needed to tell all. */
 const ENDED_AT_ONCE = 2;
 
+const REFUSED: [number, unknown] = [401, { code: 'USERS_REFRESH_REFUSED' }];
+
 interface Family {
   readonly sessionId: string;
   generation: number;
@@ -21,6 +23,10 @@ export class TestSessionStore {
   readonly user = { id: uuidv7(), handle: 'ada', name: 'Ada Lovelace' };
   readonly calls: string[] = [];
   readonly tokens: (string | undefined)[] = [];
+  /** How often a refresh token got a new successor. */
+  rotations = 0;
+  /** A token that was rotated leads to its successor again, until the grace is over: then it ends its family. */
+  isGraceOver = false;
   /** Answers this to everything, when not 0. */
   failWith = 0;
   private readonly families = new Map<string, Family>();
@@ -74,9 +80,14 @@ export class TestSessionStore {
     if (path === '/internal/sessions/refresh') {
       const token = body['refreshToken'] ?? '';
       const family = this.families.get(token);
-      if (family === undefined || family.hasEnded || token !== tokenOf(family))
-        return [401, { code: 'USERS_REFRESH_REFUSED' }];
-      family.generation += 1;
+      if (family === undefined || family.hasEnded) return REFUSED;
+      if (token === tokenOf(family)) {
+        family.generation += 1;
+        this.rotations += 1;
+      } else if (this.isGraceOver) {
+        this.endFamily(family.sessionId);
+        return REFUSED;
+      }
       return [200, this.grant(family)];
     }
     if (path === '/internal/sessions/end') {

@@ -19,8 +19,10 @@ export interface AnswerSink {
 export class NotAnAnswer extends Error {}
 
 export const HEAD_MAX_BYTES = 65_536;
-/** Of the line that says how long a chunk is; extensions are nobody's business and are refused. */
-const CHUNK_LINE_MAX = 16;
+/** Of the line that says how long a chunk is. */
+const CHUNK_LINE_MAX = 1_024;
+/** Extensions are for this hop, and nobody's business (RFC 9112 section 7.1.1). */
+const CHUNK_LINE = /^([0-9A-Fa-f]{1,12})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/;
 const TRAILERS_MAX_BYTES = 16_384;
 const INTERIM_MAX = 16;
 
@@ -195,9 +197,9 @@ export class AnswerParser {
     if (end === -1 ? chunk.length - at > CHUNK_LINE_MAX : end - at > CHUNK_LINE_MAX)
       throw this.broken('a chunk without a plain size');
     if (end === -1) return -1;
-    const written = chunk.toString('latin1', at, end);
-    if (!/^[0-9A-Fa-f]{1,12}$/.test(written)) throw this.broken('a chunk without a plain size');
-    this.bytesLeft = Number.parseInt(written, 16);
+    const size = CHUNK_LINE.exec(chunk.toString('latin1', at, end))?.[1];
+    if (size === undefined) throw this.broken('a chunk without a plain size');
+    this.bytesLeft = Number.parseInt(size, 16);
     this.state = this.bytesLeft === 0 ? 'trailers' : 'chunk';
     return end + 2;
   }

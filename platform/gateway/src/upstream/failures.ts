@@ -5,7 +5,6 @@ import { errors } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { claimInstance } from '../routing/claim.ts';
 import type { Claim, Unclaimed } from '../routing/claim.ts';
-import { FAILURE_COUNTS_AS_MS } from '../routing/latency.ts';
 import { LIVE_BUCKET, PREVIEW_BUCKET } from '../routing/split.ts';
 
 /** Attempts besides the first one when nothing was sent; when something was, there is one. */
@@ -28,19 +27,31 @@ export interface BrokenAttempt {
  * Gives the claim back and takes one on another instance when the request may be sent again: anything that was never sent; an
  * idempotent request without a body whose connection broke before any byte of an answer (the classic case: a reused connection
  * that the service was just closing), then on the same instance if there is no other. The deployment is chosen anew: the one that is
- * live now, also for what failed on a canary.
+ * live now, also for what failed on a canary. All within the service's budget of second attempts.
  *
  * @returns whether there is a new claim
  */
 export function claimAgain(exchange: Exchange, attempt: BrokenAttempt, nowMs: number): boolean {
   const before = exchange.claim;
-  if (before === null || !exchange.isWanted) return false;
+  if (before === null) return false;
+  if (!attempt.wasSent) before.refused();
+  if (!exchange.isWanted) return false;
   const maySend = attempt.wasSent
     ? exchange.retries === 0 && mayRepeat(exchange)
     : exchange.retries < UNSENT_RETRIES_MAX && !attempt.bodyHasBegun;
   if (!maySend) return false;
   const claim = claimAnew(exchange, before, attempt.wasSent, nowMs);
   if (typeof claim === 'string') return false;
+  const isElsewhere = claim.deployment !== before.deployment;
+  if (!isAffordable(before, claim, isElsewhere)) {
+    if (isElsewhere) claim.deployment.breaker.withdraw();
+    claim.release();
+    return false;
+  }
+  if (isElsewhere) {
+    before.deployment.breaker.settle(true, nowMs);
+    exchange.bucket = LIVE_BUCKET;
+  }
   before.release();
   exchange.claim = claim;
   exchange.retries += 1;
@@ -55,20 +66,25 @@ function claimAnew(exchange: Exchange, before: Claim, mayBeTheSame: boolean, now
     return claim === 'no-instance' && mayBeTheSame ? claimInstance(service, exchange.bucket, null, nowMs) : claim;
   }
   if (live === null || live.breaker.admit(nowMs) > 0) return 'no-instance';
-  const claim = claimInstance(service, LIVE_BUCKET, null, nowMs);
-  if (typeof claim === 'string') {
-    live.breaker.withdraw();
-    return claim;
-  }
-  deployment.breaker.settle(true, nowMs);
-  exchange.bucket = LIVE_BUCKET;
+  const claim = claimInstance(service, LIVE_BUCKET, instance, nowMs);
+  if (typeof claim === 'string') live.breaker.withdraw();
   return claim;
+}
+
+/**
+ * What an instance that has been given up had under way may go to one that answers in any case: all of it comes at once, and is no
+ * more work than before. Everything else is paid for, what was never sent too: in an outage nobody is left who answers, and each
+ * client's request would become three.
+ */
+function isAffordable(before: Claim, next: Claim, isElsewhere: boolean): boolean {
+  const budget = next.service.retryBudget;
+  const isMoved = (before.instance.ejection.isEjected || isElsewhere) && next.instance.ejection.isTrusted;
+  return isMoved ? budget.borrow() : budget.take();
 }
 
 /** The claimed instance failed, `afterMs` after it was asked: it gets less to do for a while, and its deployment is judged by it. */
 export function punish(exchange: Exchange, afterMs: number, nowMs: number): void {
-  exchange.claim?.instance.latency.observe(FAILURE_COUNTS_AS_MS, nowMs);
-  exchange.claim?.failed(afterMs);
+  exchange.claim?.failed(afterMs, nowMs);
 }
 
 /** What the client is told of a failed attempt. */

@@ -89,8 +89,7 @@ export class Relay implements AttemptWatcher, Watched, BodyReader, OpenStream, R
     this.settle(status === 502 || status === 503 || status === 504);
     const nowMs = around.nowMs();
     const latencyMs = nowMs - attempt.startedAtMs;
-    this.claim.instance.latency.observe(latencyMs, nowMs);
-    this.claim.answered(status, latencyMs);
+    this.claim.answered(status, latencyMs, nowMs);
     const head = outgoingAnswer(exchange, status, rawHeaders, around.cors);
     exchange.status = status;
     if (exchange.hasBody && !client.hasWholeBody) client.closeAfter();

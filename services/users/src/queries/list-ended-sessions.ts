@@ -20,8 +20,9 @@ const AT_ONCE = 1_000;
 const LAST_POSITION = String(2n ** 63n - 1n);
 
 /**
- * All that ended after the cursor, each once, however late its transaction committed: only what lies below every running
- * transaction is told. Without a cursor, or with one from another life of the database, all of the last 15 minutes.
+ * All that ended after the cursor, however late its transaction committed: the cursor never passes a transaction that still runs.
+ * What ended beside one is told at once all the same, and again until that one has ended: somebody else's long transaction must not
+ * keep a stolen token good. Without a cursor, or with one from another life of the database, all of the last 15 minutes.
  */
 export async function listEndedSessions(
   users: Pick<Users, 'db' | 'now'>,
@@ -33,7 +34,9 @@ export async function listEndedSessions(
   const known = given !== undefined && BigInt(given[0]) < BigInt(horizon);
   const since = known ? new Date(0) : new Date(users.now().getTime() - ENDED_TOLD_SECONDS * 1_000);
   const from: EndedPosition = known ? { txid: given[0], position: given[1] } : { txid: '0', position: '0' };
-  const rows = await listEnded(users.db, { after: from, horizon, since, limit: AT_ONCE });
-  const to = rows.length === AT_ONCE ? rows.at(-1)! : { txid: String(BigInt(horizon) - 1n), position: LAST_POSITION };
+  const rows = await listEnded(users.db, { after: from, since, limit: AT_ONCE });
+  const last = rows.length === AT_ONCE ? rows.at(-1)! : null;
+  const isSettled = last !== null && BigInt(last.txid) < BigInt(horizon);
+  const to = isSettled ? last : { txid: String(BigInt(horizon) - 1n), position: LAST_POSITION };
   return { sessionIds: rows.map((row) => row.sessionId), cursor: encodeCursor(LIST, [to.txid, to.position]) };
 }

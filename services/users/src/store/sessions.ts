@@ -120,16 +120,16 @@ export async function endedHorizon(db: Queryable): Promise<string> {
   return row!.horizon;
 }
 
-/** In order, after `after`, below `horizon`, ended at `since` or later. */
+/** In order, after `after`, ended at `since` or later. */
 export async function listEnded(
   db: Queryable,
-  list: { after: EndedPosition; horizon: string; since: Date; limit: number },
+  list: { after: EndedPosition; since: Date; limit: number },
 ): Promise<EndedSession[]> {
   return db.query<EndedSession>(
     `SELECT txid::text AS txid, position::text AS position, session_id AS "sessionId"
        FROM ended_session
-      WHERE (txid, position) > ($1::xid8, $2::bigint) AND txid < $3::xid8 AND ended_at >= $4
-      ORDER BY txid, position LIMIT $5`,
-    [list.after.txid, list.after.position, list.horizon, list.since, list.limit],
+      WHERE (txid, position) > ($1::xid8, $2::bigint) AND ended_at >= $3
+      ORDER BY txid, position LIMIT $4`,
+    [list.after.txid, list.after.position, list.since, list.limit],
   );
 }

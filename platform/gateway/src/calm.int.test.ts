@@ -1,0 +1,267 @@
+/** What clients and services notice of failures and of too much: instances that die, outages, overload, limits. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { Agent, request as httpRequest } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { startTestYard, startUpstream, startYardWith } from './testing/test-yard.ts';
+import type { TestYard } from './testing/test-yard.ts';
+
+const settings = (written: object): Record<string, string> => ({ GATEWAY_SETTINGS: JSON.stringify(written) });
+/** For tests of what holds while the breaker does not help. */
+const NO_BREAKER = { breaker: { minRequests: 1_000_000 } };
+
+const yardOf = (
+  context: TestContext,
+  ports: readonly number[],
+  written: object = {},
+  route: Readonly<Record<string, unknown>> = {},
+): Promise<TestYard> =>
+  startTestYard(
+    context,
+    {
+      echo: {
+        routes: [{ path: '/', ...route }],
+        deployments: { 'echo-1': ports.map((port, nth) => ({ id: `echo-${nth}`, port })) },
+      },
+    },
+    settings(written),
+  );
+
+interface Answered {
+  readonly status: number;
+  readonly code: string;
+  readonly headers: IncomingMessage['headers'];
+}
+
+/** Sends requests, a number of them at a time, and tells of each answer. */
+async function load(
+  yard: TestYard,
+  { requests, atATime, methods = ['GET'] }: { requests: number; atATime: number; methods?: readonly string[] },
+  onAnswer: (answered: Answered, nth: number) => void,
+): Promise<void> {
+  const agent = new Agent({ keepAlive: true, maxSockets: atATime });
+  let sent = 0;
+  let answers = 0;
+  const one = async (): Promise<void> => {
+    while (sent < requests) {
+      const method = methods[sent % methods.length]!;
+      sent += 1;
+      onAnswer(await ask(yard, agent, method), (answers += 1));
+    }
+  };
+  await Promise.all(Array.from({ length: atATime }, one));
+  agent.destroy();
+}
+
+async function ask(yard: TestYard, agent: Agent, method: string): Promise<Answered> {
+  const request = httpRequest(`${yard.url}/`, { agent, method }).end();
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  const text = Buffer.concat((await response.toArray()) as Buffer[]).toString();
+  const isProblem = response.headers['content-type'] === 'application/problem+json';
+  const code = isProblem && text !== '' ? (JSON.parse(text) as { code: string }).code : '';
+  return { status: response.statusCode!, code, headers: response.headers };
+}
+
+const SERVER = `
+  const server = require('node:http').createServer((request, response) => {
+    request.resume();
+    setTimeout(() => response.end(process.argv[1]), 20);
+  });
+  server.listen(0, '127.0.0.1', () => process.send(server.address().port));
+`;
+
+async function startProcess(context: TestContext, name: string): Promise<{ child: ChildProcess; port: number }> {
+  const child = spawn(process.execPath, ['-e', SERVER, name], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  context.after(() => child.kill('SIGKILL'));
+  const [port] = (await once(child, 'message')) as [number];
+  return { child, port };
+}
+
+for (const atATime of [4, 90])
+  test(`kill -9 of one of three instances fails no idempotent request, ${atATime} at a time`, async (t) => {
+    const processes = await Promise.all(['a', 'b', 'c'].map((name) => startProcess(t, name)));
+    const yard = await yardOf(
+      t,
+      processes.map(({ port }) => port),
+    );
+    const failures: Answered[] = [];
+    let repeated = 0;
+    const requests = 300 + 12 * atATime;
+    await load(yard, { requests, atATime, methods: ['GET', 'PUT', 'DELETE', 'HEAD'] }, (answered, nth) => {
+      if (answered.status !== 200) failures.push(answered);
+      if (nth === 150) processes[1]!.child.kill('SIGKILL');
+    });
+    for (const line of yard.lines.join('').split('\n'))
+      if (line !== '') repeated += (JSON.parse(line) as { retries?: number }).retries ?? 0;
+    assert.deepEqual(failures, []);
+    t.diagnostic(`${repeated} sent again`);
+  });
+
+test('who cannot be reached is left out at once, and answers again when it is back', async (t) => {
+  let answers = 0;
+  const count: RequestListener = (_request, response) => {
+    answers += 1;
+    response.end();
+  };
+  const alive = await startUpstream(t, (_request, response) => void response.end());
+  const dying = await startUpstream(t, count);
+  const yard = await yardOf(t, [alive.port, dying.port], { ejection: { baseMs: 10, maxMs: 10 } });
+  const failed: Answered[] = [];
+  const note = (answered: Answered): void => {
+    if (answered.status !== 200) failed.push(answered);
+  };
+  await load(yard, { requests: 40, atATime: 4 }, note);
+  assert.ok(answers > 0);
+  await dying.stop();
+  await load(yard, { requests: 200, atATime: 4 }, note);
+  answers = 0;
+  await startUpstream(t, count, dying.port);
+  while (answers < 20) await load(yard, { requests: 10, atATime: 4 }, note);
+  assert.deepEqual(failed, []);
+});
+
+test('an instance that answers 503 is left out after five of them in a row', async (t) => {
+  const well: RequestListener = (_request, response) => void response.end();
+  const [a, bad, c] = await Promise.all([
+    startUpstream(t, well),
+    startUpstream(t, (_request, response) => void response.writeHead(503).end()),
+    startUpstream(t, well),
+  ]);
+  const yard = await yardOf(t, [a.port, bad.port, c.port], { ejection: { baseMs: 3_600_000, maxMs: 3_600_000 } });
+  let refused = 0;
+  await load(yard, { requests: 60, atATime: 20 }, ({ status }) => {
+    if (status === 503) refused += 1;
+  });
+  assert.ok(refused <= 30, `${refused}`);
+  const before = refused;
+  await load(yard, { requests: 500, atATime: 20 }, ({ status }) => {
+    if (status === 503) refused += 1;
+  });
+  assert.ok(refused - before <= 5, `${refused - before} more`);
+});
+
+test('in a full outage attempts exceed requests by a fifth and ten at most', async (t) => {
+  for (const [what, listener] of Object.entries<RequestListener>({
+    'breaks off': (request) => void request.socket.resetAndDestroy(),
+    'answers 503': (_request, response) => void response.writeHead(503).end(),
+  }))
+    await t.test(what, async (t) => {
+      let isWell = true;
+      let attempts = 0;
+      const answer: RequestListener = (request, response) => {
+        if (isWell) return void response.end();
+        attempts += 1;
+        listener(request, response);
+      };
+      const upstreams = await Promise.all([1, 2, 3].map(() => startUpstream(t, answer)));
+      const yard = await yardOf(
+        t,
+        upstreams.map(({ port }) => port),
+        NO_BREAKER,
+      );
+      await load(yard, { requests: 300, atATime: 10 }, ({ status }) => assert.equal(status, 200));
+      isWell = false;
+      const requests = 600;
+      await load(yard, { requests, atATime: 10 }, ({ status }) => assert.ok(status >= 502));
+      t.diagnostic(`${attempts} attempts of ${requests} requests`);
+      assert.ok(attempts <= 1.2 * requests + 10, `${attempts}`);
+      isWell = true;
+      await load(yard, { requests: 50, atATime: 5 }, () => {});
+      await load(yard, { requests: 100, atATime: 5 }, ({ status }) => assert.equal(status, 200));
+    });
+});
+
+test('a breaker asks a failing service hardly at all, promises no longer pause however long that lasts, and finds it back', async (t) => {
+  let isWell = false;
+  let attempts = 0;
+  const yard = await startYardWith(
+    t,
+    (_request, response) => {
+      attempts += 1;
+      response.writeHead(isWell ? 200 : 503).end();
+    },
+    settings({ breaker: { pauseMs: 20 } }),
+  );
+  let opened = 0;
+  const note = ({ status, code, headers }: Answered): void => {
+    assert.equal(status, 503);
+    if (code !== 'GATEWAY_BREAKER_OPEN') return;
+    opened += 1;
+    assert.equal(headers['retry-after'], '1');
+  };
+  await load(yard, { requests: 500, atATime: 5 }, note);
+  while (attempts < 60) await load(yard, { requests: 20, atATime: 5 }, note);
+  assert.ok(opened > 400);
+  isWell = true;
+  let isBack = false;
+  while (!isBack)
+    await load(yard, { requests: 1, atATime: 1 }, ({ status }) => {
+      isBack = status === 200;
+    });
+  await load(yard, { requests: 2, atATime: 1 }, ({ status }) => assert.equal(status, 200));
+  await load(yard, { requests: 100, atATime: 10 }, ({ status }) => assert.equal(status, 200));
+});
+
+test('what is more than may be under way is refused before it is asked who it is', async (t) => {
+  for (const [what, written] of Object.entries({
+    'in all': { inFlight: { total: 3 } },
+    'at an instance': { inFlight: { perInstance: 3 } },
+  }))
+    await t.test(what, async (t) => {
+      const held: (() => void)[] = [];
+      const allHeld = Promise.withResolvers<void>();
+      const upstream = await startUpstream(t, (_request, response) => {
+        if (held.push(() => response.end()) === 3) allHeld.resolve();
+      });
+      const yard = await startTestYard(
+        t,
+        {
+          echo: {
+            routes: ['/', { path: '/own', auth: 'required' }],
+            deployments: { 'echo-1': [{ id: 'echo-a', port: upstream.port }] },
+          },
+        },
+        settings(written),
+      );
+      assert.equal((await fetch(`${yard.url}/own`)).status, 401);
+      const running = [1, 2, 3].map(() => fetch(yard.url));
+      await allHeld.promise;
+      for (const path of ['/', '/own']) {
+        const refused = await fetch(`${yard.url}${path}`);
+        assert.equal(refused.status, 503);
+        assert.equal(refused.headers.get('retry-after'), '1');
+        assert.equal(((await refused.json()) as { code: string }).code, 'GATEWAY_OVERLOADED');
+      }
+      assert.equal((await fetch(`${yard.url}/-/live`)).status, 200);
+      for (const end of held) end();
+      for (const answer of await Promise.all(running)) assert.equal(answer.status, 200);
+      const next = fetch(yard.url);
+      while (held.length < 4) await new Promise((resolve) => setImmediate(resolve));
+      held[3]!();
+      assert.equal((await next).status, 200);
+    });
+});
+
+test('who asks on a limited route is told what is left, and when there is more', async (t) => {
+  const yard = await startYardWith(
+    t,
+    (_request, response) => void response.end(),
+    {},
+    { limit: { requests: 2, windowSeconds: 60 } },
+  );
+  const told: (string | number | null)[][] = [];
+  for (let nth = 0; nth < 3; nth += 1) {
+    const { status, headers } = await fetch(yard.url);
+    assert.equal(headers.get('ratelimit-policy'), '"gateway";q=2;w=60');
+    told.push([status, headers.get('ratelimit'), headers.get('retry-after')]);
+  }
+  assert.deepEqual(told, [
+    [200, '"gateway";r=1;t=30', null],
+    [200, '"gateway";r=0;t=30', null],
+    [429, '"gateway";r=0;t=30', '30'],
+  ]);
+});

@@ -1,0 +1,90 @@
+/** One end of the line between two workers of a gateway: notices, and questions whose answers are waited for no longer than a while. */
+import type { NoticeName, Notices, QuestionName, Questions } from './messages.ts';
+
+/** What carries messages, in order, until it is broken. */
+export interface Line {
+  /** Answers nothing; what cannot be sent is lost, as the other side is. */
+  send(message: unknown): void;
+}
+
+export type OnNotice = { readonly [N in NoticeName]?: (said: Notices[N]) => void };
+export type OnQuestion = {
+  readonly [Q in QuestionName]?: (
+    asked: Questions[Q]['asked'],
+  ) => Questions[Q]['answer'] | Promise<Questions[Q]['answer']>;
+};
+
+export interface ChannelOptions {
+  readonly line: Line;
+  readonly after: (delayMs: number, run: () => void) => () => void;
+  readonly onNotice: OnNotice;
+  readonly onQuestion: OnQuestion;
+  /** A question that could not be answered; whoever asked waits in vain. */
+  readonly onFault: (error: unknown) => void;
+}
+
+type Message =
+  | { readonly kind: 'notice'; readonly name: NoticeName; readonly said: unknown }
+  | { readonly kind: 'question'; readonly name: QuestionName; readonly nth: number; readonly asked: unknown }
+  | { readonly kind: 'answer'; readonly nth: number; readonly answer: unknown };
+
+/** Questions that wait for an answer at a time; one more is not asked. */
+const WAITING_MAX = 10_000;
+
+export class Channel {
+  private readonly options: ChannelOptions;
+  private readonly waiting = new Map<number, (answer: unknown) => void>();
+  private asked = 0;
+  private isClosed = false;
+
+  constructor(options: ChannelOptions) {
+    this.options = options;
+  }
+
+  tell<N extends NoticeName>(name: N, said: Notices[N]): void {
+    this.send({ kind: 'notice', name, said });
+  }
+
+  /** Null: no answer came within that time, or the other side is gone. */
+  ask<Q extends QuestionName>(
+    name: Q,
+    asked: Questions[Q]['asked'],
+    withinMs: number,
+  ): Promise<Questions[Q]['answer'] | null> {
+    if (this.isClosed || this.waiting.size >= WAITING_MAX) return Promise.resolve(null);
+    const nth = (this.asked += 1);
+    return new Promise((resolve) => {
+      const settle = (answer: unknown): void => {
+        this.waiting.delete(nth);
+        cancel();
+        resolve(answer as Questions[Q]['answer'] | null);
+      };
+      const cancel = this.options.after(withinMs, () => settle(null));
+      this.waiting.set(nth, settle);
+      this.send({ kind: 'question', name, nth, asked });
+    });
+  }
+
+  /** A message of the other side. */
+  take(received: unknown): void {
+    const message = received as Message;
+    if (message.kind === 'notice') this.options.onNotice[message.name]?.(message.said as never);
+    else if (message.kind === 'answer') this.waiting.get(message.nth)?.(message.answer);
+    else if (message.kind === 'question') this.answer(message).catch(this.options.onFault);
+  }
+
+  /** The other side is gone: nobody waits for its answers any more. */
+  close(): void {
+    this.isClosed = true;
+    for (const settle of this.waiting.values()) settle(null);
+  }
+
+  private async answer({ name, nth, asked }: Extract<Message, { kind: 'question' }>): Promise<void> {
+    const given = await this.options.onQuestion[name]?.(asked as never);
+    if (given !== undefined) this.send({ kind: 'answer', nth, answer: given });
+  }
+
+  private send(message: Message): void {
+    this.options.line.send(message);
+  }
+}

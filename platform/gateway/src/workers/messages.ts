@@ -1,0 +1,46 @@
+/** What the first worker of a gateway and the others say to each other, as plain data. */
+import type { Rate } from '../gcra.ts';
+import type { Figures } from '../observe/figures.ts';
+import type { ProcessFamily } from '../observe/metrics-page.ts';
+
+/** Told, and not answered. */
+export interface Notices {
+  /** The first to one that has just started. */
+  readonly welcome: { readonly isReady: boolean };
+  /** To the first: it takes connections. */
+  readonly serving: Record<string, never>;
+  /** To the first, by one that was told by a signal to end. */
+  readonly 'wants to leave': Record<string, never>;
+  /** The first to another one; `isShared`: others go on at the door, so that it needs no haste. */
+  readonly leave: { readonly isShared: boolean };
+  /** To all others: these sessions have ended, and all of this user, where one is named. */
+  readonly 'signed out': { readonly sessionIds: readonly string[]; readonly user: string | null };
+  /** To the first: a sign-in that was counted was no failed one. */
+  readonly 'sign-in forgiven': SignIn;
+}
+
+/** Asked, and answered within a time. */
+export interface Questions {
+  /** The first to another one; `forget`: deployments that left, and were told of for the last time. */
+  readonly figures: { readonly asked: { readonly forget: readonly string[] }; readonly answer: WorkerFigures };
+  /** To the first, by one that leaves, with the last of what it has counted; waits for the word that it has come. */
+  readonly farewell: { readonly asked: WorkerFigures; readonly answer: true };
+  /** To the first, who counts for all; as `TakesLimit` answers. */
+  readonly limit: { readonly asked: { readonly key: string; readonly rate: Rate }; readonly answer: number };
+  /** The same for an attempt to sign in; the seconds after which one is allowed. */
+  readonly 'sign-in': { readonly asked: SignIn; readonly answer: number };
+}
+
+export interface SignIn {
+  readonly login: string;
+  readonly address: string;
+  readonly isOwner: boolean;
+}
+
+export interface WorkerFigures extends Figures {
+  readonly pid: number;
+  readonly process: readonly ProcessFamily[];
+}
+
+export type NoticeName = keyof Notices;
+export type QuestionName = keyof Questions;
