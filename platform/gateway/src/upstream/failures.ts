@@ -12,6 +12,10 @@ const UNSENT_RETRIES_MAX = 2;
 /** RFC 9110 section 9.2.2: doing it twice is the same as doing it once. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 
+/** Whether it may be sent a second time although it may have been done. A body was streamed on and is gone. */
+export const isRepeatable = (exchange: Exchange): boolean =>
+  IDEMPOTENT.has(exchange.method) && !exchange.hasBody && exchange.upgrade === null;
+
 export interface Attempt {
   /** Whether a byte of the request may have reached the instance. */
   readonly wasSent: boolean;
@@ -33,7 +37,7 @@ export function claimAgain(exchange: Exchange, attempt: Attempt, nowMs: number):
   if (!attempt.wasSent) before.refused();
   if (!exchange.isWanted) return false;
   const maySend = attempt.wasSent
-    ? exchange.retries === 0 && IDEMPOTENT.has(exchange.method) && !exchange.hasBody && exchange.upgrade === null
+    ? exchange.retries === 0 && isRepeatable(exchange)
     : exchange.retries < UNSENT_RETRIES_MAX && !attempt.bodyHasBegun;
   if (!maySend) return false;
   const claim = claimAnew(exchange, before, attempt.wasSent, nowMs);
