@@ -27,6 +27,7 @@ test('both workers serve, and one page counts for both', { timeout: 60_000 }, as
   assert.deepEqual([...new Set(answers)], ['200 got']);
   const workers = await healthOf(first);
   t.diagnostic(`connections: ${workers.map(({ connections }) => connections).join(' and ')}`);
+  for (const { connections } of workers) assert.ok(connections! > 0);
   const page = await metricsOf(first);
   assert.equal(requestsIn(page), 400);
   assert.match(page, /^gateway_workers 2$/m);
@@ -46,30 +47,37 @@ test('a limit of a route counts for all workers together', { timeout: 60_000 }, 
   assert.equal(answers.filter((said) => said.startsWith('429 ')).length, 80);
 });
 
-test('a worker that is killed under load harms no request of the others, is back, and what it counted stays counted', {
-  timeout: 90_000,
-}, async (t) => {
-  const { first } = await startHandoverYard(t, (_asked, response) => response.end('got'), TWO);
-  await untilServing(first, 2);
-  const load = startLoad(t, first.port);
-  for (let nth = 0; nth < 3; nth += 1) {
+test(
+  'a worker that is killed under load harms no request of the others, is back, and what it counted stays counted',
+  {
+    timeout: 90_000,
+  },
+  async (t) => {
+    const { first } = await startHandoverYard(t, (_asked, response) => response.end('got'), TWO);
+    await untilServing(first, 2);
+    const load = startLoad(t, first.port);
+    for (let nth = 0; nth < 3; nth += 1) {
+      await load.more(200);
+      const before = requestsIn(await metricsOf(first));
+      const [, victim] = await healthOf(first);
+      const failedBefore = load.failed.length;
+      process.kill(victim!.pid!, 'SIGKILL');
+      await untilServing(first, 2, victim!.pid!);
+      const after = requestsIn(await metricsOf(first));
+      assert.ok(after >= before, `${after} after ${before}`);
+      // Its own connections broke, each of them with one request at most.
+      assert.ok(load.failed.length - failedBefore <= CLIENTS);
+      assert.deepEqual(
+        load.failed.slice(failedBefore).filter((said) => !/ECONNRESET|socket hang up|aborted/.test(said)),
+        [],
+      );
+    }
     await load.more(200);
-    const before = requestsIn(await metricsOf(first));
-    const [, victim] = await healthOf(first);
-    const failedBefore = load.failed.length;
-    process.kill(victim!.pid!, 'SIGKILL');
-    await untilServing(first, 2, victim!.pid!);
-    const after = requestsIn(await metricsOf(first));
-    assert.ok(after >= before, `${after} after ${before}`);
-    // Its own connections broke, each of them with one request at most.
-    assert.ok(load.failed.length - failedBefore <= CLIENTS);
-    assert.deepEqual(load.failed.slice(failedBefore).filter((said) => !/ECONNRESET|socket hang up|aborted/.test(said)), []);
-  }
-  await load.more(200);
-  const sent = await load.stop();
-  t.diagnostic(`${sent} requests, ${load.failed.length} of them on connections of the workers that were killed`);
-  assert.match(await metricsOf(first), /^gateway_worker_deaths_total 3$/m);
-});
+    const sent = await load.stop();
+    t.diagnostic(`${sent} requests, ${load.failed.length} of them on connections of the workers that were killed`);
+    assert.match(await metricsOf(first), /^gateway_worker_deaths_total 3$/m);
+  },
+);
 
 test('three handovers of gateways with two workers under load: no request fails', { timeout: 120_000 }, async (t) => {
   const yard = await startHandoverYard(t, (_asked, response) => response.end('got'), TWO);
@@ -92,21 +100,25 @@ test('three handovers of gateways with two workers under load: no request fails'
   assert.deepEqual(load.failed, []);
 });
 
-test('a worker that is told to end by a signal loses no request, and another takes its place', { timeout: 60_000 }, async (t) => {
-  const { first } = await startHandoverYard(t, (_asked, response) => response.end('got'), TWO);
-  await untilServing(first, 2);
-  const load = startLoad(t, first.port);
-  await load.more(200);
-  const [, worker] = await healthOf(first);
-  process.kill(worker!.pid!, 'SIGTERM');
-  await untilServing(first, 2, worker!.pid!);
-  await load.more(200);
-  const sent = await load.stop();
-  assert.deepEqual(load.failed, []);
-  const page = await metricsOf(first);
-  assert.equal(requestsIn(page), sent);
-  assert.match(page, /^gateway_worker_deaths_total 0$/m);
-});
+test(
+  'a worker that is told to end by a signal loses no request, and another takes its place',
+  { timeout: 60_000 },
+  async (t) => {
+    const { first } = await startHandoverYard(t, (_asked, response) => response.end('got'), TWO);
+    await untilServing(first, 2);
+    const load = startLoad(t, first.port);
+    await load.more(200);
+    const [, worker] = await healthOf(first);
+    process.kill(worker!.pid!, 'SIGTERM');
+    await untilServing(first, 2, worker!.pid!);
+    await load.more(200);
+    const sent = await load.stop();
+    assert.deepEqual(load.failed, []);
+    const page = await metricsOf(first);
+    assert.equal(requestsIn(page), sent);
+    assert.match(page, /^gateway_worker_deaths_total 0$/m);
+  },
+);
 
 test('workers whose first process is killed end, and leave the port free', { timeout: 60_000 }, async (t) => {
   const { first } = await startHandoverYard(t, (_asked, response) => response.end('got'), TWO);
@@ -139,14 +151,13 @@ function startLoad(t: TestContext, port: number) {
   const over = new AbortController();
   t.after(() => over.abort());
   const failed: string[] = [];
-  let sent = 0;
-  let wake = (): void => {};
+  const load = { sent: 0, wake: (): void => {} };
   const client = async (): Promise<void> => {
     while (!over.signal.aborted) {
       const said = await ask(agent, port, '/');
-      sent += 1;
+      load.sent += 1;
       if (said !== '200 got') failed.push(said);
-      wake();
+      load.wake();
       await pause(2);
     }
   };
@@ -154,13 +165,13 @@ function startLoad(t: TestContext, port: number) {
   return {
     failed,
     more: async (count: number): Promise<void> => {
-      const wanted = sent + count;
-      while (sent < wanted) await new Promise<void>((resolve) => (wake = resolve));
+      const wanted = load.sent + count;
+      while (load.sent < wanted) await new Promise<void>((resolve) => (load.wake = resolve));
     },
     stop: async (): Promise<number> => {
       over.abort();
       await Promise.all(clients);
-      return sent;
+      return load.sent;
     },
   };
 }
