@@ -68,6 +68,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     count: environment.GATEWAY_SETTINGS.workers,
     own: () => workerFigures(serving, processMetrics, process.pid, nowMs()),
     sockets: () => givenSockets({ door: door.server }),
+    openConnections: () => door.connections,
     environment: process.env,
     isReady,
     signedOut: ({ sessionIds, user }) => serving.signedOut(sessionIds, user),
@@ -75,6 +76,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     clock: systemClock,
     log,
   });
+  workers.guard('door', door.server);
   const figures = (forget: readonly string[]): Promise<AllFigures> => {
     metrics.forget(forget);
     return workers.figures(forget);

@@ -1,5 +1,5 @@
 /** A request of the gateway as a server span, with the names of OpenTelemetry's semantic conventions for HTTP. */
-import { SpanKind, SpanStatusCode, TraceFlags } from '@opentelemetry/api';
+import { createTraceState, SpanKind, SpanStatusCode, TraceFlags } from '@opentelemetry/api';
 import type { Attributes, HrTime, SpanContext, SpanStatus } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
@@ -33,10 +33,12 @@ export class RequestSpan implements ReadableSpan {
 
   /** @param endedAtMs since 1970 */
   constructor(exchange: Exchange, endedAtMs: number, durationMs: number, resource: Resource) {
-    const { traceId, spanId, parentSpanId, route, status } = exchange;
+    const { traceId, spanId, parentSpanId, tracestate, route, status } = exchange;
     const method = METHODS.has(exchange.method) ? exchange.method : 'HTTP';
     this.name = route === null ? method : `${method} ${route.policy.path}`;
-    this.context = { traceId, spanId, traceFlags: TraceFlags.SAMPLED };
+    const context: SpanContext = { traceId, spanId, traceFlags: TraceFlags.SAMPLED };
+    if (tracestate !== '') context.traceState = createTraceState(tracestate);
+    this.context = context;
     if (parentSpanId !== '')
       this.parentSpanContext = { traceId, spanId: parentSpanId, traceFlags: TraceFlags.SAMPLED, isRemote: true };
     this.startTime = timeOf(endedAtMs - durationMs);

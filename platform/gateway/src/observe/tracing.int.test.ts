@@ -17,6 +17,7 @@ interface Span {
   readonly traceId: string;
   readonly spanId: string;
   readonly parentSpanId?: string;
+  readonly traceState?: string;
   readonly name: string;
   readonly kind: number;
   readonly startTimeUnixNano: string;
@@ -85,12 +86,13 @@ test("a request is a server span of its caller's trace, and the parent of what t
   const collector = await startCollector(t);
   const yard = await start(t, { endpoint: collector.endpoint });
   const beforeMs = Date.now();
-  const headers = { traceparent: `00-${TRACE}-${PARENT}-01` };
+  const headers = { traceparent: `00-${TRACE}-${PARENT}-01`, tracestate: 'theirs=1' };
   assert.equal((await fetch(`${yard.url}/a/b?secret=1`, { headers })).status, 200);
   const [span] = await collector.untilSpans(1);
   assert.deepEqual(collector.paths, ['/v1/traces']);
   assert.equal(span!.traceId, TRACE);
   assert.equal(span!.parentSpanId, PARENT);
+  assert.equal(span!.traceState, 'theirs=1');
   assert.equal(span!.kind, SERVER);
   assert.equal(span!.name, 'GET /');
   assert.equal(yard.seen[0]!['traceparent'], `00-${TRACE}-${span!.spanId}-01`);

@@ -54,7 +54,8 @@ function run(setup: Setup, choose: 'balanced' | 'in turn', seed: number): { p99M
   };
   const ask = (): void => {
     const atMs = agenda.nowMs;
-    const claim = choose === 'in turn' ? null : (claimInstance(service, LIVE_BUCKET, null, atMs, random) as Claim);
+    const claim =
+      choose === 'in turn' ? null : (claimInstance(service, LIVE_BUCKET, null, atMs, true, random) as Claim);
     const instance = claim?.instance ?? up[asked % INSTANCES]!;
     asked += 1;
     if (instance === up[0]) askedFirst += 1;

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DEFAULT_SETTINGS } from '@switchyard/contracts/gateway-settings';
+import { seededRandom } from '../testing/test-service.ts';
 import { Breaker } from './breaker.ts';
 
 const SETTINGS = DEFAULT_SETTINGS.breaker;
@@ -110,4 +111,42 @@ test('a new instance or deployment is tried at once, and carries no old guilt', 
   closed.renew(1);
   settle(closed, times(1, true), 2);
   assert.equal(closed.state.name, 'closed');
+});
+
+test('in an outage it does not wait until the successes before it are forgotten', () => {
+  let isHopeless = false;
+  const breaker = new Breaker(SETTINGS, () => isHopeless);
+  settle(breaker, times(5_000, false), 0);
+  settle(breaker, times(VOLUME_MIN, true), 1);
+  assert.equal(breaker.state.name, 'closed', 'some instance answers');
+  isHopeless = true;
+  settle(breaker, [false, ...times(VOLUME_MIN - 1, true)], 2);
+  assert.equal(breaker.state.name, 'closed');
+  settle(breaker, times(1, true), 3);
+  assert.equal(breaker.state.name, 'open');
+});
+
+test('whatever happened, somebody is let through within the pause, and three successes close it', () => {
+  for (let seed = 1; seed <= 200; seed += 1) {
+    const random = seededRandom(seed);
+    const breaker = new Breaker(SETTINGS, () => random() < 0.5);
+    let nowMs = 0;
+    for (let step = 0; step < 500; step += 1) {
+      nowMs += random() * 100;
+      const drawn = random();
+      if (drawn < 0.5) breaker.admit(nowMs);
+      else if (drawn < 0.9) breaker.settle(random() < 0.7, nowMs);
+      else if (drawn < 0.98) breaker.withdraw();
+      else breaker.renew(nowMs);
+      const waitMs = breaker.waitMs(nowMs);
+      assert.ok(waitMs >= 0 && waitMs <= SETTINGS.pauseMs);
+      assert.equal(breaker.waitMs(nowMs + waitMs), 0);
+    }
+    for (let nth = 0; nth < 3; nth += 1) {
+      nowMs += breaker.waitMs(nowMs);
+      assert.equal(breaker.admit(nowMs), 0);
+      breaker.settle(false, nowMs);
+    }
+    assert.equal(breaker.state.name, 'closed');
+  }
 });

@@ -85,13 +85,17 @@ const TRANSITIONS: Transitions = {
 export class Breaker {
   private stateNow: BreakerState = CLOSED;
   private readonly settings: BreakerSettings;
+  private readonly isHopeless: () => boolean;
   private readonly requests = new Uint32Array(BUCKETS);
   private readonly failures = new Uint32Array(BUCKETS);
   /** Number of the bucket in use since the beginning of time. */
   private bucket = 0;
+  private failuresInRow = 0;
 
-  constructor(settings: BreakerSettings) {
+  /** @param isHopeless whether none of its instances has answered last: then as many failures in a row as would count are enough */
+  constructor(settings: BreakerSettings, isHopeless: () => boolean = () => false) {
     this.settings = settings;
+    this.isHopeless = isHopeless;
   }
 
   get state(): BreakerState {
@@ -123,6 +127,7 @@ export class Breaker {
     const index = this.bucket % BUCKETS;
     this.requests[index]! += 1;
     if (failed) this.failures[index]! += 1;
+    this.failuresInRow = failed ? this.failuresInRow + 1 : 0;
     if (this.stateNow.name !== 'closed') this.signal(failed ? 'failure' : 'success', nowMs);
     if (failed && this.stateNow.name === 'closed' && this.isFailing()) {
       this.signal('tripped', nowMs);
@@ -150,7 +155,9 @@ export class Breaker {
     this.stateNow = transition(this.stateNow, nowMs, this.settings.pauseMs);
   }
 
+  /** In an outage the successes before it would keep the share low for half the window, and each request would go and fail. */
   private isFailing(): boolean {
+    if (this.failuresInRow >= this.settings.minRequests && this.isHopeless()) return true;
     let requests = 0;
     let failures = 0;
     for (let index = 0; index < BUCKETS; index += 1) {
@@ -164,7 +171,7 @@ export class Breaker {
   private turn(nowMs: number): void {
     const bucket = Math.floor(nowMs / (this.settings.windowMs / BUCKETS));
     if (bucket === this.bucket) return;
-    if (bucket - this.bucket >= BUCKETS) this.forget();
+    if (bucket - this.bucket >= BUCKETS) this.empty();
     else
       for (let passed = this.bucket + 1; passed <= bucket; passed += 1) {
         this.requests[passed % BUCKETS] = 0;
@@ -174,6 +181,11 @@ export class Breaker {
   }
 
   private forget(): void {
+    this.failuresInRow = 0;
+    this.empty();
+  }
+
+  private empty(): void {
     this.requests.fill(0);
     this.failures.fill(0);
   }

@@ -77,6 +77,7 @@ export type Unclaimed = 'no-instance' | 'overloaded';
  *
  * @param bucket 0 to 99, LIVE_BUCKET or PREVIEW_BUCKET; matters while there is a split
  * @param avoid an instance that has just failed this request, which then tries no ejected one either
+ * @param isRepeatable whether it may be sent again if it fails: such a request tries an instance that was ejected rather than others
  * @param random 0 to 1
  */
 export function claimInstance(
@@ -84,12 +85,13 @@ export function claimInstance(
   bucket: number,
   avoid: Instance | null,
   nowMs: number,
+  isRepeatable = true,
   random: () => number = Math.random,
 ): Claim | Unclaimed {
   const deployment = service.choose(bucket);
   if (deployment === null) return 'no-instance';
   if (avoid === null) {
-    const ejected = deployment.nextTrial(nowMs);
+    const ejected = deployment.nextTrial(nowMs, isRepeatable);
     if (ejected !== null) return new Claim(service, deployment, ejected, true);
   }
   const instance = draw(deployment.rotation, avoid, nowMs, random);

@@ -13,6 +13,9 @@ export interface DeploymentSurroundings {
   readonly random: () => number;
 }
 
+/** How long an instance to be tried waits for a request that may be repeated elsewhere. */
+const REPEATABLE_FIRST_MS = 1_000;
+
 const USUAL: DeploymentSurroundings = {
   settings: DEFAULT_SETTINGS,
   nowMs: () => performance.now(),
@@ -48,7 +51,10 @@ export class Deployment {
     this.id = id;
     this.service = service;
     this.around = around;
-    this.breaker = new Breaker(around.settings.breaker);
+    this.breaker = new Breaker(
+      around.settings.breaker,
+      () => !this.rotation.some(({ ejection }) => ejection.isTrusted),
+    );
     this.drained = drained;
   }
 
@@ -72,10 +78,15 @@ export class Deployment {
     this.rotate();
   }
 
-  /** An ejected instance whose pause is over and that waits for a request to try it with; null: none. It counts as being tried. */
-  nextTrial(nowMs: number): Instance | null {
-    if (nowMs < this.trialAtMs) return null;
-    const instance = this.up.find(({ ejection }) => nowMs >= ejection.trialAtMs) ?? null;
+  /**
+   * An ejected instance whose pause is over and that waits for a request to try it with; null: none. It counts as being tried.
+   *
+   * @param isRepeatable whether the request is none the worse for failing there; others are taken if none such comes for a while
+   */
+  nextTrial(nowMs: number, isRepeatable: boolean): Instance | null {
+    const dueMs = isRepeatable ? nowMs : nowMs - REPEATABLE_FIRST_MS;
+    if (dueMs < this.trialAtMs) return null;
+    const instance = this.up.find(({ ejection }) => dueMs >= ejection.trialAtMs) ?? null;
     if (instance !== null) {
       this.signal(instance, 'pauseOver');
       this.signal(instance, 'tried');

@@ -13,8 +13,8 @@ const SETTINGS = DEFAULT_SETTINGS.ejection;
 
 function started(instances: number, random: () => number = seededRandom(1)) {
   const { service, clock, tell } = serviceOf(instances, { random: () => 0 });
-  const claim = (avoid: Instance | null = null): Claim => {
-    const claimed = claimInstance(service, LIVE_BUCKET, avoid, clock.nowMs, random);
+  const claim = (avoid: Instance | null = null, isRepeatable = true): Claim => {
+    const claimed = claimInstance(service, LIVE_BUCKET, avoid, clock.nowMs, isRepeatable, random);
     assert.ok(claimed instanceof Claim);
     return claimed;
   };
@@ -102,6 +102,22 @@ test('a request that was refused elsewhere tries no ejected instance', () => {
   end(claimOn(up[0]!), 'refused');
   clock.nowMs = SETTINGS.baseMs;
   assert.equal(claim(up[1]).instance, up[2]);
+});
+
+test('a request that cannot be repeated tries it only if no other comes for a second', () => {
+  const { clock, claim, claimOn, end, up } = started(2);
+  end(claimOn(up[0]!), 'refused');
+  for (const waitsMs of [SETTINGS.baseMs, 0]) {
+    clock.nowMs += waitsMs;
+    assert.equal(claim(null, false).instance, up[1]);
+    clock.nowMs += 999;
+    assert.equal(claim(null, false).instance, up[1]);
+    clock.nowMs += 1;
+    const trial = claim(null, false);
+    assert.equal(trial.instance, up[0]);
+    end(trial, 'answered');
+  }
+  assert.equal(claim().instance, up[0]);
 });
 
 test('a trial whose client went away makes room for another', () => {

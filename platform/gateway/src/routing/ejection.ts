@@ -7,8 +7,14 @@ export type EjectionState =
   /** `ejections` in a row before, and since when it is back. */
   | { readonly name: 'in'; readonly failures: number; readonly ejections: number; readonly backAtMs: number }
   | { readonly name: 'out'; readonly ejections: number; readonly untilMs: number }
-  /** It gets one request at a time. */
-  | { readonly name: 'trial'; readonly ejections: number; readonly successes: number; readonly isUnderWay: boolean };
+  /** It gets one request at a time, and waits for one since `sinceMs`. */
+  | {
+      readonly name: 'trial';
+      readonly ejections: number;
+      readonly successes: number;
+      readonly isUnderWay: boolean;
+      readonly sinceMs: number;
+    };
 
 /**
  * `success`, `failure`: how a request there ended; failures are a connection that broke before the answer, no answer in time, 502,
@@ -82,7 +88,13 @@ const TRANSITIONS: Transitions = {
     success: same,
     failure: same,
     refused: same,
-    pauseOver: ({ ejections }) => ({ name: 'trial', ejections, successes: 0, isUnderWay: false }),
+    pauseOver: ({ ejections, untilMs }) => ({
+      name: 'trial',
+      ejections,
+      successes: 0,
+      isUnderWay: false,
+      sinceMs: untilMs,
+    }),
     tried: same,
     withdrawn: same,
     renewed,
@@ -92,12 +104,12 @@ const TRANSITIONS: Transitions = {
     success: ({ ejections, successes }, { nowMs }) =>
       successes + 1 >= SUCCESSES_TO_RETURN
         ? { name: 'in', failures: 0, ejections, backAtMs: nowMs }
-        : { name: 'trial', ejections, successes: successes + 1, isUnderWay: false },
+        : { name: 'trial', ejections, successes: successes + 1, isUnderWay: false, sinceMs: nowMs },
     failure: ({ ejections }, around) => out(ejections + 1, around),
     refused: ({ ejections }, around) => out(ejections + 1, around),
     pauseOver: same,
     tried: (state) => ({ ...state, isUnderWay: true }),
-    withdrawn: (state) => ({ ...state, isUnderWay: false }),
+    withdrawn: (state, { nowMs }) => ({ ...state, isUnderWay: false, sinceMs: nowMs }),
     renewed,
     nobodyLeft: suspected,
   },
@@ -123,7 +135,7 @@ export class Ejection {
   get trialAtMs(): number {
     const state = this.stateNow;
     if (state.name === 'out') return state.untilMs;
-    return state.name === 'trial' && !state.isUnderWay ? -Infinity : Infinity;
+    return state.name === 'trial' && !state.isUnderWay ? state.sinceMs : Infinity;
   }
 
   signal(signal: EjectionSignal, around: Surroundings): void {

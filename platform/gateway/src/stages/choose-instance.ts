@@ -1,6 +1,7 @@
 /** Claims the request on a deployment and one of its instances, in one step that nothing can come between. */
 import { refuse } from '@switchyard/kit/errors';
 import { errors } from '../errors.ts';
+import { isRepeatable } from '../upstream/failures.ts';
 import { claimInstance } from '../routing/claim.ts';
 import type { Stage } from '../way.ts';
 
@@ -9,7 +10,7 @@ export const chooseInstanceStage =
   (exchange) => {
     const service = exchange.route!.service;
     if (service === null) return undefined;
-    const claim = claimInstance(service, exchange.bucket, null, nowMs());
+    const claim = claimInstance(service, exchange.bucket, null, nowMs(), isRepeatable(exchange));
     if (typeof claim !== 'string') {
       service.retryBudget.deposit();
       exchange.claim = claim;

@@ -29,6 +29,8 @@ export class TestSessionStore {
   isGraceOver = false;
   /** Answers this to everything, when not 0. */
   failWith = 0;
+  /** What a call waits for after it has been decided, and before it is answered; false: its connection breaks instead. */
+  beforeAnswer: (path: string) => Promise<boolean> = () => Promise.resolve(true);
   private readonly families = new Map<string, Family>();
   private readonly ended: string[] = [];
   private readonly waiting = new Set<(call: string) => void>();
@@ -38,6 +40,11 @@ export class TestSessionStore {
     const store = new TestSessionStore();
     store.upstream = await startUpstream(context, (request, response) => void store.answer(request, response), port);
     return store;
+  }
+
+  /** The refresh token of a session that was opened some time ago. */
+  newFamily(): string {
+    return this.grant({ sessionId: uuidv7(), generation: 0, hasEnded: false }).refreshToken;
   }
 
   /** As when somebody changes a password elsewhere. */
@@ -65,6 +72,10 @@ export class TestSessionStore {
     this.calls.push(path);
     this.tokens.push(request.headers.authorization);
     const [status, answer] = this.failWith === 0 ? this.decide(path, body) : [this.failWith, { code: 'FAIL' }];
+    if (!(await this.beforeAnswer(path))) {
+      request.socket.destroy();
+      return;
+    }
     response.on('close', () => {
       for (const hear of this.waiting) hear(path);
     });

@@ -29,9 +29,9 @@ export class Attempt implements AnswerHandler {
     this.startedAtMs = nowMs;
   }
 
-  /** @param mayRepeat whether doing the request twice is the same as doing it once, and it could be sent again */
-  begin(mayRepeat: boolean): void {
-    this.claim.instance.pool.take(this, mayRepeat);
+  /** @param isRepeatable whether doing the request twice is the same as doing it once, and it could be sent again */
+  begin(isRepeatable: boolean): void {
+    this.claim.instance.pool.take(this, isRepeatable);
   }
 
   giveUp(): void {

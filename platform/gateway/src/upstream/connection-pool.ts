@@ -45,8 +45,8 @@ export class ConnectionPool {
   }
 
   /** A connection for one request. How many there are is bounded by who claims instances. */
-  take(handler: AnswerHandler, mayRepeat: boolean): void {
-    (this.fresh(mayRepeat) ?? this.opened()).take(handler);
+  take(handler: AnswerHandler, isRepeatable: boolean): void {
+    (this.fresh(isRepeatable) ?? this.opened()).take(handler);
   }
 
   /** Idle connections close now, the others with the end of their answers. */
@@ -62,12 +62,12 @@ export class ConnectionPool {
     for (const connection of this.all) connection.giveUp();
   }
 
-  private fresh(mayRepeat: boolean): UpstreamConnection | null {
+  private fresh(isRepeatable: boolean): UpstreamConnection | null {
     if (this.idle.length === 0) return null;
     const nowMs = performance.now();
     for (let connection = this.idle.pop(); connection !== undefined; connection = this.idle.pop()) {
       if (nowMs < connection.idleUntilMs) {
-        if (mayRepeat || nowMs - connection.idleSinceMs <= UNREPEATABLE_IDLE_MAX_MS) return connection;
+        if (isRepeatable || nowMs - connection.idleSinceMs <= UNREPEATABLE_IDLE_MAX_MS) return connection;
         // Those below it have been idle for longer still; it goes on to serve what may be repeated.
         this.idle.push(connection);
         return null;

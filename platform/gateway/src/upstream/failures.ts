@@ -12,8 +12,8 @@ const UNSENT_RETRIES_MAX = 2;
 /** RFC 9110 section 9.2.2: doing it twice is the same as doing it once. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 
-/** Whether doing it twice is the same as doing it once, and it can be sent a second time. */
-export const mayRepeat = (exchange: Exchange): boolean =>
+/** Whether it may be sent a second time although it may have been done. A body was streamed on and is gone. */
+export const isRepeatable = (exchange: Exchange): boolean =>
   IDEMPOTENT.has(exchange.method) && !exchange.hasBody && exchange.upgrade === null;
 
 export interface BrokenAttempt {
@@ -37,7 +37,7 @@ export function claimAgain(exchange: Exchange, attempt: BrokenAttempt, nowMs: nu
   if (!attempt.wasSent) before.refused();
   if (!exchange.isWanted) return false;
   const maySend = attempt.wasSent
-    ? exchange.retries === 0 && mayRepeat(exchange)
+    ? exchange.retries === 0 && isRepeatable(exchange)
     : exchange.retries < UNSENT_RETRIES_MAX && !attempt.bodyHasBegun;
   if (!maySend) return false;
   const claim = claimAnew(exchange, before, attempt.wasSent, nowMs);

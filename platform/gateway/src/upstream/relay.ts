@@ -12,7 +12,7 @@ import type { Way } from '../way.ts';
 import { Attempt } from './attempt.ts';
 import type { AttemptWatcher } from './attempt.ts';
 import type { Watched } from './deadlines.ts';
-import { claimAgain, mayRepeat, punish, refusalOf } from './failures.ts';
+import { claimAgain, isRepeatable, punish, refusalOf } from './failures.ts';
 import type { OpenStream, StreamEnd } from './open-streams.ts';
 
 /** Longest silence of an answer that has begun, of either side. Event streams have no limit. */
@@ -66,7 +66,7 @@ export class Relay implements AttemptWatcher, Watched, BodyReader, OpenStream, R
     this.phase = exchange.hasBody ? 'sending' : 'waiting';
     this.sinceMs = nowMs;
     this.attempt = new Attempt(this, exchange.claim!, nowMs);
-    this.attempt.begin(mayRepeat(exchange));
+    this.attempt.begin(isRepeatable(exchange));
   }
 
   // What the attempt tells.

@@ -1,13 +1,36 @@
 /** One end of the line between two workers of a gateway: notices, and questions whose answers are waited for no longer than a while. */
+import type { Socket } from 'node:net';
 import type { NoticeName, Notices, QuestionName, Questions } from './messages.ts';
 
 /** What carries messages, in order, until it is broken. */
 export interface Line {
   /** Answers nothing; what cannot be sent is lost, as the other side is. */
-  send(message: unknown): void;
+  send(message: object): void;
+  /** With a connection, which is not open here any more when it was sent. */
+  sendWith(message: object, socket: Socket, failed: () => void): void;
 }
 
-export type OnNotice = { readonly [N in NoticeName]?: (said: Notices[N]) => void };
+/** A process at the other end of a channel: a child, or for a child itself its parent. */
+interface Reachable {
+  send?(message: object, socket: undefined, options: undefined, sent: (error: Error | null) => void): boolean;
+  send?(message: object, socket: Socket, options: { keepOpen: boolean }, sent: (error: Error | null) => void): boolean;
+}
+
+export const lineOf = (other: Reachable): Line => ({
+  // Without a callback, what cannot be sent any more would be an error of the process.
+  send: (message) => void other.send?.(message, undefined, undefined, () => undefined),
+  sendWith: (message, socket, failed) => {
+    if (other.send === undefined) return failed();
+    // Else its server would keep a list of what it has given away, and wait for the end of that when it closes.
+    (socket as Socket & { server: unknown }).server = null;
+    other.send(message, socket, { keepOpen: true }, (error) => {
+      if (error === null) socket.destroy();
+      else failed();
+    });
+  },
+});
+
+export type OnNotice = { readonly [N in NoticeName]?: (said: Notices[N], socket: Socket | undefined) => void };
 export type OnQuestion = {
   readonly [Q in QuestionName]?: (
     asked: Questions[Q]['asked'],
@@ -45,6 +68,11 @@ export class Channel {
     this.send({ kind: 'notice', name, said });
   }
 
+  /** With a connection; `failed`: it is still here. */
+  tellWith<N extends NoticeName>(name: N, said: Notices[N], socket: Socket, failed: () => void): void {
+    this.options.line.sendWith({ kind: 'notice', name, said } satisfies Message, socket, failed);
+  }
+
   /** Null: no answer came within that time, or the other side is gone. */
   ask<Q extends QuestionName>(
     name: Q,
@@ -66,9 +94,9 @@ export class Channel {
   }
 
   /** A message of the other side. */
-  take(received: unknown): void {
+  take(received: unknown, socket?: Socket): void {
     const message = received as Message;
-    if (message.kind === 'notice') this.options.onNotice[message.name]?.(message.said as never);
+    if (message.kind === 'notice') this.options.onNotice[message.name]?.(message.said as never, socket);
     else if (message.kind === 'answer') this.waiting.get(message.nth)?.(message.answer);
     else if (message.kind === 'question') this.answer(message).catch(this.options.onFault);
   }

@@ -1,7 +1,9 @@
 /** The line of a further worker to the first one: what it was told, what it asks, and that it is to leave when the line is broken. */
+import type { Socket } from 'node:net';
 import type { Clock } from '@switchyard/kit/clock';
 import type { Logger } from '@switchyard/kit/log';
-import { Channel } from './channel.ts';
+import { Channel, lineOf } from './channel.ts';
+import type { OnNotice } from './channel.ts';
 import type { Notices, WorkerFigures } from './messages.ts';
 
 /** How long the first one is waited for. */
@@ -13,7 +15,7 @@ export interface FirstLinkOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly figures: (forget: readonly string[]) => Promise<WorkerFigures>;
-  readonly signedOut: (said: Notices['signed out']) => void;
+  readonly onNotice: Omit<OnNotice, 'welcome' | 'leave'>;
   /** To leave, and how; told again when there is no time any more. */
   readonly onLeave: (how: Notices['leave']) => void;
 }
@@ -35,14 +37,13 @@ export class FirstLink {
       onLeave(how);
     };
     this.channel = new Channel({
-      // Without a callback, what cannot be sent any more would be an error of the process.
-      line: { send: (message) => void process.send?.(message, undefined, undefined, () => undefined) },
+      line: lineOf(process),
       after: clock.after,
-      onNotice: { welcome: welcome.resolve, leave, 'signed out': options.signedOut },
+      onNotice: { ...options.onNotice, welcome: welcome.resolve, leave },
       onQuestion: { figures: ({ forget }) => options.figures(forget) },
       onFault: (error) => log.error({ err: error }, 'the first worker could not be answered'),
     });
-    process.on('message', (message) => this.channel.take(message));
+    process.on('message', (message, socket) => this.channel.take(message, socket as Socket | undefined));
     process.on('disconnect', () => {
       log.warn('the first worker is gone');
       this.channel.close();

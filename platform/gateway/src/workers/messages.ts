@@ -1,5 +1,6 @@
 /** What the first worker of a gateway and the others say to each other, as plain data. */
 import type { Rate } from '../gcra.ts';
+import type { SocketName } from '../handover/inherited-sockets.ts';
 import type { Figures } from '../observe/figures.ts';
 import type { ProcessFamily } from '../observe/metrics-page.ts';
 
@@ -15,6 +16,12 @@ export interface Notices {
   readonly leave: { readonly isShared: boolean };
   /** To all others: these sessions have ended, and all of this user, where one is named. */
   readonly 'signed out': { readonly sessionIds: readonly string[]; readonly user: string | null };
+  /** To the first: how many connections it has. */
+  readonly connections: { readonly open: number };
+  /** The first to each: how many connections all the others have, by their numbers. */
+  readonly spread: { readonly open: readonly (readonly [worker: number, open: number])[] };
+  /** With a connection, that this worker is to have. */
+  readonly connection: { readonly to: number; readonly name: SocketName };
   /** To the first: a sign-in that was counted was no failed one. */
   readonly 'sign-in forgiven': SignIn;
 }

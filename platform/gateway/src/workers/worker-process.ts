@@ -1,11 +1,12 @@
 /** One further worker as the first one sees it: its process, made anew whenever it has died, and the line to it. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '@switchyard/kit/log';
 import type { GivenSockets } from '../handover/inherited-sockets.ts';
 import { activated } from '../handover/inherited-sockets.ts';
-import { Channel } from './channel.ts';
+import { Channel, lineOf } from './channel.ts';
 import type { OnNotice, OnQuestion } from './channel.ts';
 import { RestartPause } from './restart-pause.ts';
 import { nextWorkerStage } from './worker-stage.ts';
@@ -79,14 +80,13 @@ export class WorkerProcess {
     });
     this.child = child;
     const channel = new Channel({
-      // Without a callback, what cannot be sent any more would be an error of the process.
-      line: { send: (message) => void child.send(message as object, () => undefined) },
+      line: lineOf(child),
       after,
       onNotice: {
         ...onNotice,
-        serving: (said) => {
+        serving: (said, socket) => {
           this.move('opened');
-          onNotice.serving?.(said);
+          onNotice.serving?.(said, socket);
         },
         'wants to leave': () => this.retire(),
       },
@@ -95,13 +95,18 @@ export class WorkerProcess {
     });
     this.channelNow = channel;
     this.options.onStarted(channel);
-    child.on('message', (message) => channel.take(message));
+    child.on('message', (message, socket) => channel.take(message, socket as Socket | undefined));
     child.on('error', (error) => {
       log.error({ err: error, worker: number }, 'a worker');
       // Where no process could be made, no end will be told of.
       if (child.pid === undefined) this.ended(child, null, null);
     });
     child.on('exit', (code, signal) => this.ended(child, code, signal));
+  }
+
+  /** Whether it may be given connections. */
+  get isServing(): boolean {
+    return this.stageNow === 'serving';
   }
 
   /** It goes, and another process takes its place. */

@@ -9,6 +9,7 @@ import { composeServing, workerFigures } from '../serving.ts';
 import type { Serving } from '../serving.ts';
 import { SignInLimit } from '../sessions/sign-in-limit.ts';
 import { FirstLink } from './first-link.ts';
+import { Spread } from './spread.ts';
 import { AskedRequestLimit, AskedSignInLimit } from './shared-limits.ts';
 
 export interface WorkerOptions {
@@ -44,7 +45,13 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       metrics.forget(forget);
       return workerFigures(await composed, processMetrics, process.pid, nowMs());
     },
-    signedOut: ({ sessionIds, user }) => void composed.then((serving) => serving.signedOut(sessionIds, user)),
+    onNotice: {
+      'signed out': ({ sessionIds, user }) => void composed.then((serving) => serving.signedOut(sessionIds, user)),
+      spread: ({ open }) => spread.hearAll(new Map(open)),
+      connection: ({ name }, socket) => {
+        if (socket !== undefined) spread.take(name, socket);
+      },
+    },
     onLeave: ({ isShared }) => {
       // There was time when it began, and is none any more.
       if (isLeaving && !isShared) void composed.then((serving) => serving.leave(false));
@@ -63,6 +70,13 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     },
   });
   const serving = await composed;
+  const spread = new Spread({
+    open: () => serving.door.connections,
+    tell: () => link.channel.tell('connections', { open: serving.door.connections }),
+    give: (to, name, socket, failed) => link.channel.tellWith('connection', { to, name }, socket, failed),
+    clock: systemClock,
+  });
+  spread.guard('door', serving.door.server);
   const stopped = new AbortController();
   void open(serving, link, environment, stopped.signal).then(
     () => log.info({ epoch: serving.routing.epoch }, 'serves at the door'),

@@ -27,6 +27,7 @@ test('both workers serve, and one page counts for both', { timeout: 60_000 }, as
   assert.deepEqual([...new Set(answers)], ['200 got']);
   const workers = await healthOf(first);
   t.diagnostic(`connections: ${workers.map(({ connections }) => connections).join(' and ')}`);
+  for (const { connections } of workers) assert.ok(connections! > 0);
   const page = await metricsOf(first);
   assert.equal(requestsIn(page), 400);
   assert.match(page, /^gateway_workers 2$/m);
@@ -150,14 +151,13 @@ function startLoad(t: TestContext, port: number) {
   const over = new AbortController();
   t.after(() => over.abort());
   const failed: string[] = [];
-  let sent = 0;
-  let wake = (): void => {};
+  const load = { sent: 0, wake: (): void => {} };
   const client = async (): Promise<void> => {
     while (!over.signal.aborted) {
       const said = await ask(agent, port, '/');
-      sent += 1;
+      load.sent += 1;
       if (said !== '200 got') failed.push(said);
-      wake();
+      load.wake();
       await pause(2);
     }
   };
@@ -165,13 +165,13 @@ function startLoad(t: TestContext, port: number) {
   return {
     failed,
     more: async (count: number): Promise<void> => {
-      const wanted = sent + count;
-      while (sent < wanted) await new Promise<void>((resolve) => (wake = resolve));
+      const wanted = load.sent + count;
+      while (load.sent < wanted) await new Promise<void>((resolve) => (load.wake = resolve));
     },
     stop: async (): Promise<number> => {
       over.abort();
       await Promise.all(clients);
-      return sent;
+      return load.sent;
     },
   };
 }

@@ -1,10 +1,12 @@
 /** The further workers of a gateway, as the first one keeps them: started, asked, told, started again, and taken along when it leaves. */
+import type { Server, Socket } from 'node:net';
 import type { Clock } from '@switchyard/kit/clock';
 import type { Logger } from '@switchyard/kit/log';
-import type { GivenSockets } from '../handover/inherited-sockets.ts';
+import type { GivenSockets, SocketName } from '../handover/inherited-sockets.ts';
 import type { Counts } from '../observe/figures.ts';
 import type { OnNotice, OnQuestion } from './channel.ts';
 import type { NoticeName, Notices, WorkerFigures } from './messages.ts';
+import { Spread } from './spread.ts';
 import { Tally } from './tally.ts';
 import { WorkerProcess } from './worker-process.ts';
 import type { WorkerStage } from './worker-stage.ts';
@@ -24,6 +26,8 @@ export interface WorkersOptions {
   /** The first one, in this process. */
   readonly own: () => Promise<WorkerFigures>;
   readonly sockets: () => GivenSockets;
+  /** Connections that the first one has. */
+  readonly openConnections: () => number;
   readonly environment: NodeJS.ProcessEnv;
   readonly isReady: () => boolean;
   /** Somebody has signed out at another worker. */
@@ -56,11 +60,27 @@ export class Workers {
   private deaths = 0;
   private cancelLook = (): void => {};
   private isStarted = false;
+  private readonly spread: Spread;
   private isLeaving = false;
 
   constructor(options: WorkersOptions) {
     this.options = options;
+    this.spread = new Spread({
+      open: options.openConnections,
+      tell: (open) => this.tellSpread(open),
+      give: (to, name, socket, failed) => {
+        const channel = this.others.find(({ number }) => number === to)?.channel ?? null;
+        if (channel === null) failed();
+        else channel.tellWith('connection', { to, name }, socket, failed);
+      },
+      clock: options.clock,
+    });
     this.others = Array.from({ length: options.count - 1 }, (_, index) => this.another(index + 2));
+  }
+
+  /** What arrives at that server is shared with the others. Before it listens. */
+  guard(name: SocketName, server: Server): void {
+    if (this.others.length > 0) this.spread.guard(name, server);
   }
 
   /** The door is open: the others may accept at it too. */
@@ -112,6 +132,16 @@ export class Workers {
       ...clock,
       onNotice: {
         ...limits.onNotice,
+        serving: () => {
+          this.spread.hear(number, 0);
+          this.spread.tellNow();
+        },
+        connections: ({ open }) => {
+          if (!one.isServing) return;
+          this.spread.hear(number, open);
+          this.spread.changed();
+        },
+        connection: ({ to, name }, socket) => this.passOn(to, name, socket),
         'signed out': (said) => {
           signedOut(said);
           this.tell('signed out', said, number);
@@ -131,9 +161,32 @@ export class Workers {
       onEnded: (isDeath) => {
         if (isDeath) this.deaths += 1;
         this.tally.ended(number);
+        this.spread.changed();
       },
     });
     return one;
+  }
+
+  /** To each what is known of all but itself. */
+  private tellSpread(heard: ReadonlyMap<number, number>): void {
+    const open = new Map([[1, this.options.openConnections()], ...heard]);
+    for (const one of this.others) {
+      if (!one.isServing) {
+        this.spread.forget(one.number);
+        open.delete(one.number);
+      }
+    }
+    for (const one of this.others.filter(({ isServing }) => isServing))
+      one.channel?.tell('spread', { open: [...open].filter(([worker]) => worker !== one.number) });
+  }
+
+  /** One of them gives a connection to another, or to the first; where that one is gone, it stays with the first. */
+  private passOn(to: number, name: SocketName, socket: Socket | undefined): void {
+    // Its client left on the way.
+    if (socket === undefined) return;
+    const channel = this.others.find(({ number, isServing }) => number === to && isServing)?.channel ?? null;
+    if (channel === null) this.spread.take(name, socket);
+    else channel.tellWith('connection', { to, name }, socket, () => this.spread.take(name, socket));
   }
 
   /** Null: it does not answer, or is not there. */
