@@ -1,6 +1,6 @@
 /** The keys that the gateway signs with: files shared by all gateways of a yard, made, rotated and published here. */
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, readdir, readFile, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '@switchyard/kit/log';
 import { exportJWK, generateKeyPair, importJWK } from 'jose';
@@ -18,7 +18,7 @@ export const ROTATE_AFTER_MS = 30 * DAY_MS;
 export const PUBLISH_AHEAD_MS = 2 * CHECK_EVERY_MS;
 /** From when the successor signs, the old one verifies on until all it signed has lapsed (10 minutes), with time to spare. */
 export const KEEP_AFTER_MS = DAY_MS;
-/** A key id that is not known makes the directory be read again, at most this often: another gateway may have rotated. */
+/** A key id that is not known makes the directory be read again, at most this often unless it has changed: another gateway may have rotated. */
 const REREAD_AFTER_MS = 1_000;
 
 const FILE = /^gateway-([A-Za-z0-9_-]{1,64})\.private\.jwk\.json$/;
@@ -56,6 +56,7 @@ export class KeyRing {
   private byAge: readonly Key[] = [];
   private servicesJwk: JWK | null = null;
   private readAtMs = -Infinity;
+  private changedAtMs = 0;
   private reading: Promise<void> | null = null;
   private timer: NodeJS.Timeout | null = null;
 
@@ -149,10 +150,11 @@ export class KeyRing {
     }
   }
 
-  /** At most so often; who comes while it is being read waits for the end of it. */
+  /** When the directory has changed, and else now and then; who comes while it is being read waits for the end of it. */
   private async readLately(): Promise<void> {
-    if (this.reading !== null) await this.reading;
-    else if (Math.abs(this.nowMs() - this.readAtMs) >= REREAD_AFTER_MS) await this.read();
+    if (this.reading !== null) return this.reading;
+    const isDue = Math.abs(this.nowMs() - this.readAtMs) >= REREAD_AFTER_MS;
+    if (isDue || (await changedAtMs(this.directory)) !== this.changedAtMs) await (this.reading ?? this.read());
   }
 
   private read(): Promise<void> {
@@ -165,6 +167,7 @@ export class KeyRing {
 
   private async readNow(): Promise<void> {
     this.readAtMs = this.nowMs();
+    this.changedAtMs = await changedAtMs(this.directory);
     const names = await readdir(this.directory);
     const keys = new Map<string, Key>();
     for (const name of names) {
@@ -208,3 +211,5 @@ export class KeyRing {
     }
   }
 }
+
+const changedAtMs = async (directory: string): Promise<number> => (await stat(directory)).mtimeMs;
