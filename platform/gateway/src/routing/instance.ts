@@ -7,8 +7,6 @@ import { Latency } from './latency.ts';
 import type { OpenStreams } from '../upstream/open-streams.ts';
 import { isAllowedAddress } from './upstream-address.ts';
 
-/** Requests in flight to one instance, and so connections: beyond it, requests are refused instead of queued. */
-export const IN_FLIGHT_MAX = 1_024;
 /** Added to averages, so that differences of a few microseconds decide nothing. */
 const LATENCY_MIN_MS = 0.1;
 
