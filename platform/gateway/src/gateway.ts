@@ -60,6 +60,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       requests,
       signIns,
       signedOut: (sessionIds, user) => workers.tell('signed out', { sessionIds, user }),
+      tellOthers: (trouble) => workers.tell('trouble', trouble),
     },
   });
   const { routing, watch, door, metrics, isReady } = serving;
@@ -72,6 +73,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     environment: process.env,
     isReady,
     signedOut: ({ sessionIds, user }) => serving.signedOut(sessionIds, user),
+    trouble: (trouble) => routing.hear(trouble),
     limits: countingForAll(requests, signIns, nowMs),
     clock: systemClock,
     log,

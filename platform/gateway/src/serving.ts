@@ -16,6 +16,7 @@ import { Metrics } from './observe/metrics.ts';
 import { readFigures } from './observe/figures.ts';
 import type { Gauges } from './observe/figures.ts';
 import { openTracing, samplingOf } from './observe/tracing.ts';
+import type { Trouble } from './routing/deployment.ts';
 import { PreviewToken } from './routing/preview-token.ts';
 import { RoutingTable } from './routing/routing-table.ts';
 import type { OwnAddress } from './routing/upstream-address.ts';
@@ -64,6 +65,8 @@ export interface Among {
   readonly signIns: SignInCount;
   /** Tells the others that these sessions have ended here, and all of that user's, if one is named. */
   readonly signedOut: (sessionIds: readonly string[], user: string | null) => void;
+  /** A breaker has opened here, or an instance was ejected. */
+  readonly tellOthers: (trouble: Trouble) => void;
 }
 
 export interface Serving {
@@ -99,6 +102,7 @@ export async function composeServing(options: ServingOptions): Promise<Serving> 
     nowMs,
     random: Math.random,
     settings: environment.GATEWAY_SETTINGS,
+    tellOthers: among.tellOthers,
     warn: (facts, message) => log.warn(facts, message),
     drained: () => watch.acknowledge(),
   });
@@ -222,7 +226,7 @@ export async function composeServing(options: ServingOptions): Promise<Serving> 
       watch.stop();
       keys.stop();
       deadlines.stop();
-      await routing.destroy();
+      routing.destroy();
       accessLog.flush();
       await tracing?.stop();
     },

@@ -12,9 +12,17 @@ export type BreakerState =
 /**
  * `tripped`: the window shows too many failures. `pauseOver`: the pause of an open breaker has passed, or the probes of a half-open
  * one have been silent for as long. `admitted`: a probe goes. `withdrawn`: it ended without saying anything. `success`, `failure`:
- * how an admitted request ended. `renewed`: other instances answer now, or it serves again.
+ * how an admitted request ended. `renewed`: other instances answer now, or it serves again. `heard`: that of another worker has opened.
  */
-export type BreakerSignal = 'tripped' | 'pauseOver' | 'admitted' | 'withdrawn' | 'success' | 'failure' | 'renewed';
+export type BreakerSignal =
+  | 'heard'
+  | 'tripped'
+  | 'pauseOver'
+  | 'admitted'
+  | 'withdrawn'
+  | 'success'
+  | 'failure'
+  | 'renewed';
 
 const BUCKETS = 10;
 /** Requests that a half-open breaker lets through at a time, and successes in a row that close it. */
@@ -49,6 +57,7 @@ const halfOpened = (_state: BreakerState, nowMs: number): BreakerState => ({
 /** State x signal -> state. The type proves that no pair is missing. */
 const TRANSITIONS: Transitions = {
   closed: {
+    heard: opened,
     tripped: opened,
     pauseOver: same,
     admitted: same,
@@ -58,6 +67,8 @@ const TRANSITIONS: Transitions = {
     renewed: closed,
   },
   open: {
+    // Its own pause goes on: else each of several workers would put it off for the others.
+    heard: same,
     tripped: same,
     pauseOver: halfOpened,
     admitted: same,
@@ -68,6 +79,7 @@ const TRANSITIONS: Transitions = {
     renewed: halfOpened,
   },
   'half-open': {
+    heard: opened,
     tripped: same,
     // What hangs in a dead connection must not keep those away who would find the service back.
     pauseOver: (state, nowMs) => ({ ...state, probes: 0, sinceMs: nowMs }),
@@ -86,16 +98,21 @@ export class Breaker {
   private stateNow: BreakerState = CLOSED;
   private readonly settings: BreakerSettings;
   private readonly isHopeless: () => boolean;
+  private readonly onOpened: () => void;
   private readonly requests = new Uint32Array(BUCKETS);
   private readonly failures = new Uint32Array(BUCKETS);
   /** Number of the bucket in use since the beginning of time. */
   private bucket = 0;
   private failuresInRow = 0;
 
-  /** @param isHopeless whether none of its instances has answered last: then as many failures in a row as would count are enough */
-  constructor(settings: BreakerSettings, isHopeless: () => boolean = () => false) {
+  /**
+   * @param isHopeless whether none of its instances has answered last: then as many failures in a row as would count are enough
+   * @param onOpened by what was seen here, not by hearsay
+   */
+  constructor(settings: BreakerSettings, isHopeless: () => boolean = () => false, onOpened = (): void => {}) {
     this.settings = settings;
     this.isHopeless = isHopeless;
+    this.onOpened = onOpened;
   }
 
   get state(): BreakerState {
@@ -146,13 +163,20 @@ export class Breaker {
     this.signal('renewed', nowMs);
   }
 
+  /** That of another worker has opened: what it has found out need not be found out again. */
+  hear(nowMs: number): void {
+    this.signal('heard', nowMs);
+  }
+
   private signal(signal: BreakerSignal, nowMs: number): void {
+    const before = this.stateNow.name;
     const transition = TRANSITIONS[this.stateNow.name][signal] as (
       state: BreakerState,
       nowMs: number,
       pauseMs: number,
     ) => BreakerState;
     this.stateNow = transition(this.stateNow, nowMs, this.settings.pauseMs);
+    if (this.stateNow.name === 'open' && before !== 'open' && signal !== 'heard') this.onOpened();
   }
 
   /** In an outage the successes before it would keep the share low for half the window, and each request would go and fail. */

@@ -6,11 +6,21 @@ import { Breaker } from './breaker.ts';
 import type { EjectionSignal } from './ejection.ts';
 import type { Instance } from './instance.ts';
 
+/** What one worker has found out the hard way, and the others need not: a breaker that opened, or an instance that was ejected. */
+export interface Trouble {
+  readonly service: string;
+  readonly deployment: string;
+  /** Null: the deployment as a whole. */
+  readonly instance: string | null;
+}
+
 export interface DeploymentSurroundings {
   readonly settings: Pick<GatewaySettings, 'inFlight' | 'breaker' | 'ejection' | 'retries'>;
   readonly nowMs: () => number;
   /** 0 to 1. */
   readonly random: () => number;
+  /** Tells the other workers of it. */
+  readonly tellOthers?: (trouble: Trouble) => void;
 }
 
 /** How long an instance to be tried waits for a request that may be repeated elsewhere. */
@@ -54,6 +64,7 @@ export class Deployment {
     this.breaker = new Breaker(
       around.settings.breaker,
       () => !this.rotation.some(({ ejection }) => ejection.isTrusted),
+      () => this.tellOthers(null),
     );
     this.drained = drained;
   }
@@ -105,6 +116,20 @@ export class Deployment {
     // What it took before it was ejected, or while it failed, would keep it from its share long after it is back.
     if (!isEjected) instance.latency.forget();
     this.rotate();
+    if (!wasEjected && instance.ejection.isEjected) this.tellOthers(instance.id);
+  }
+
+  /** Another worker has opened its breaker, or ejected that instance. Each finds out by itself when it is well again. */
+  hear(instanceId: string | null): void {
+    if (instanceId === null) return this.breaker.hear(this.nowMs());
+    const instance = this.instances.get(instanceId);
+    if (instance === undefined) return;
+    this.signal(instance, 'heard');
+    this.rotate();
+  }
+
+  private tellOthers(instance: string | null): void {
+    this.around.tellOthers?.({ service: this.service, deployment: this.id, instance });
   }
 
   private signal(instance: Instance, signal: EjectionSignal): void {

@@ -20,9 +20,11 @@ export type EjectionState =
  * `success`, `failure`: how a request there ended; failures are a connection that broke before the answer, no answer in time, 502,
  * 503 and 504, never a plain 500. `refused`: it could not be connected to. `pauseOver`: it may be tried. `tried`: it got a request
  * for trial, which was `withdrawn` when it ended without saying anything. `renewed`: the registry says that it is UP again, or
- * other addresses stand for it. `nobodyLeft`: without it, its deployment would have no instance in the choice.
+ * other addresses stand for it. `nobodyLeft`: without it, its deployment would have no instance in the choice. `heard`: another
+ * worker has ejected it.
  */
 export type EjectionSignal =
+  | 'heard'
   | 'success'
   | 'failure'
   | 'refused'
@@ -70,6 +72,7 @@ const ejected = ({ ejections, backAtMs }: StateOf<'in'>, around: Surroundings): 
 /** State x signal -> state. The type proves that no pair is missing. */
 const TRANSITIONS: Transitions = {
   in: {
+    heard: ejected,
     success: (state) => (state.failures === 0 ? state : { ...state, failures: 0 }),
     failure: (state, around) =>
       state.failures + 1 >= around.settings.failures
@@ -84,6 +87,7 @@ const TRANSITIONS: Transitions = {
     nobodyLeft: suspected,
   },
   out: {
+    heard: same,
     // Requests from before it was ejected say nothing new.
     success: same,
     failure: same,
@@ -101,6 +105,7 @@ const TRANSITIONS: Transitions = {
     nobodyLeft: suspected,
   },
   trial: {
+    heard: same,
     success: ({ ejections, successes }, { nowMs }) =>
       successes + 1 >= SUCCESSES_TO_RETURN
         ? { name: 'in', failures: 0, ejections, backAtMs: nowMs }

@@ -1,7 +1,7 @@
 /** What the gateway routes by: the registry's table turned into services, instances and an index of routes, anew with each change. */
 import type { Table, Traffic } from '@switchyard/contracts/registry';
 import type { RoutePolicy } from '@switchyard/contracts/route';
-import type { Deployment } from './deployment.ts';
+import type { Deployment, Trouble } from './deployment.ts';
 import { RouteFinder } from './route-finder.ts';
 import type { CompiledRoute } from './route-finder.ts';
 import { Service } from './service.ts';
@@ -71,6 +71,11 @@ export class RoutingTable {
 
   get deployments(): Deployment[] {
     return [...this.services.values()].flatMap((service) => [...service.deployments.values()]);
+  }
+
+  /** What another worker has found out. */
+  hear({ service, deployment, instance }: Trouble): void {
+    this.services.get(service)?.deployments.get(deployment)?.hear(instance);
   }
 
   /** Requests in flight by deployment, for the acknowledgement. */

@@ -2,6 +2,7 @@
 import type { Rate } from '../gcra.ts';
 import type { SocketName } from '../handover/inherited-sockets.ts';
 import type { Figures } from '../observe/figures.ts';
+import type { Trouble } from '../routing/deployment.ts';
 import type { ProcessFamily } from '../observe/metrics-page.ts';
 
 /** Told, and not answered. */
@@ -16,6 +17,8 @@ export interface Notices {
   readonly leave: { readonly isShared: boolean };
   /** To all others: these sessions have ended, and all of this user, where one is named. */
   readonly 'signed out': { readonly sessionIds: readonly string[]; readonly user: string | null };
+  /** To all others: a breaker has opened, or an instance was ejected. */
+  readonly trouble: Trouble;
   /** To the first: how many connections it has. */
   readonly connections: { readonly open: number };
   /** The first to each: how many connections all the others have, by their numbers. */

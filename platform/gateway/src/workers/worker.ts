@@ -47,6 +47,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     },
     onNotice: {
       'signed out': ({ sessionIds, user }) => void composed.then((serving) => serving.signedOut(sessionIds, user)),
+      trouble: (trouble) => void composed.then(({ routing }) => routing.hear(trouble)),
       spread: ({ open }) => spread.hearAll(new Map(open)),
       connection: ({ name }, socket) => {
         if (socket !== undefined) spread.take(name, socket);
@@ -67,6 +68,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       requests: new AskedRequestLimit(link.channel, new Gcra()),
       signIns: new AskedSignInLimit(link.channel, new SignInLimit(nowMs)),
       signedOut: (sessionIds, user) => link.channel.tell('signed out', { sessionIds, user }),
+      tellOthers: (trouble) => link.channel.tell('trouble', trouble),
     },
   });
   const serving = await composed;

@@ -32,6 +32,8 @@ export interface WorkersOptions {
   readonly isReady: () => boolean;
   /** Somebody has signed out at another worker. */
   readonly signedOut: (said: Notices['signed out']) => void;
+  /** A breaker has opened at another worker, or an instance was ejected there. */
+  readonly trouble: (said: Notices['trouble']) => void;
   readonly limits: { readonly onQuestion: OnQuestion; readonly onNotice: OnNotice };
   readonly clock: Clock;
   readonly log: Logger;
@@ -123,7 +125,7 @@ export class Workers {
   }
 
   private another(number: number): WorkerProcess {
-    const { sockets, environment, log, clock, limits, signedOut } = this.options;
+    const { sockets, environment, log, clock, limits, signedOut, trouble } = this.options;
     const one = new WorkerProcess({
       number,
       sockets,
@@ -145,6 +147,10 @@ export class Workers {
         'signed out': (said) => {
           signedOut(said);
           this.tell('signed out', said, number);
+        },
+        trouble: (said) => {
+          trouble(said);
+          this.tell('trouble', said, number);
         },
       },
       onQuestion: {
