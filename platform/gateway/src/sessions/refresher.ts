@@ -10,6 +10,7 @@ import type { AccessTokens, Grant } from './access-tokens.ts';
 import type { EndedSessions } from './ended-sessions.ts';
 import { sessionCookies } from './session-cookies.ts';
 import type { SessionStore } from './session-store.ts';
+import { Turns } from './turns.ts';
 
 /** A session as a browser or program gets it. */
 export interface OpenedSession {
@@ -21,16 +22,22 @@ export interface OpenedSession {
 interface Shared {
   readonly result: Promise<OpenedSession | Refusal>;
   /** By the clock that only grows: a jump of the other one would share for hours, and a replay would go unnoticed. */
-  readonly untilMs: number;
+  untilMs: number;
 }
 
 const SHARED_MAX = 10_000;
+/**
+ * A thousand sessions that wake together must not keep the store from answering anything else for seconds; and who waits here has
+ * not been rotated yet, so that nothing is lost when it takes too long.
+ */
+const AT_A_TIME = { running: 16, waiting: SHARED_MAX, waitMs: 15_000 };
 
 export class Refresher {
   private readonly store: SessionStore;
   private readonly tokens: AccessTokens;
   private readonly ended: EndedSessions;
   private readonly nowMs: () => number;
+  private readonly turns: Turns;
   private readonly shared = new BoundedMap<Shared>(SHARED_MAX);
 
   constructor(
@@ -43,6 +50,7 @@ export class Refresher {
     this.tokens = tokens;
     this.ended = ended;
     this.nowMs = nowMs;
+    this.turns = new Turns(AT_A_TIME, nowMs);
   }
 
   /**
@@ -50,18 +58,25 @@ export class Refresher {
    * get what it got, for some seconds more. A refusal is NOT_SIGNED_IN or SESSIONS_UNAVAILABLE.
    */
   async refresh(refreshToken: string): Promise<OpenedSession | Refusal> {
-    const nowMs = this.nowMs();
     const known = this.shared.get(refreshToken);
-    if (known !== undefined && known.untilMs > nowMs) return this.unlessEnded(await known.result);
-    const result = this.rotate(refreshToken);
-    const entry: Shared = { result, untilMs: nowMs + REFRESH_GRACE_SECONDS * 1_000 };
+    if (known !== undefined && known.untilMs > this.nowMs()) return this.unlessEnded(await known.result);
+    const begun = Promise.withResolvers<OpenedSession | Refusal>();
+    const entry: Shared = { result: begun.promise, untilMs: Infinity };
     this.shared.set(refreshToken, entry);
-    const forget = (): void => {
-      if (this.shared.get(refreshToken) === entry) this.shared.delete(refreshToken);
-    };
-    // Only success is shared on: a store that was away is asked again by the next one who comes.
-    result.then((outcome) => isRefusal(outcome) && forget(), forget);
-    return this.unlessEnded(await result);
+    try {
+      const result = await this.rotate(refreshToken, entry);
+      // Only success is shared on: a store that was away is asked again by the next one who comes.
+      if (isRefusal(result)) this.forget(refreshToken, entry);
+      begun.resolve(result);
+    } catch (error) {
+      this.forget(refreshToken, entry);
+      begun.reject(error);
+    }
+    return this.unlessEnded(await begun.promise);
+  }
+
+  private forget(refreshToken: string, entry: Shared): void {
+    if (this.shared.get(refreshToken) === entry) this.shared.delete(refreshToken);
   }
 
   /** A session may have ended while its refresh was under way, or after that was shared. It never begins again. */
@@ -85,8 +100,16 @@ export class Refresher {
     };
   }
 
-  private async rotate(refreshToken: string): Promise<OpenedSession | Refusal> {
-    const granted = await this.store.refresh(refreshToken);
-    return isRefusal(granted) ? granted : this.opened(granted);
+  /** The grace counts from when the store was asked, and the wait for the answer is over by then. */
+  private async rotate(refreshToken: string, entry: Shared): Promise<OpenedSession | Refusal> {
+    let askedAtMs = 0;
+    const granted = await this.turns.take(() => {
+      askedAtMs = this.nowMs();
+      return this.store.refresh(refreshToken);
+    });
+    if (granted === null) return refuse(errors.SESSIONS_UNAVAILABLE, { retryAfterSeconds: 2 });
+    if (isRefusal(granted)) return granted;
+    entry.untilMs = askedAtMs + REFRESH_GRACE_SECONDS * 1_000;
+    return this.opened(granted);
   }
 }
