@@ -5,8 +5,10 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, request as httpRequest } from 'node:http';
 import type { IncomingMessage, RequestListener } from 'node:http';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { hasAnswer, sendRaw } from './testing/raw-client.ts';
 import { startTestYard, startUpstream, startYardWith } from './testing/test-yard.ts';
 import type { TestYard } from './testing/test-yard.ts';
 
@@ -261,6 +263,68 @@ test('what is more than may be under way is refused before it is asked who it is
       held[3]!();
       assert.equal((await next).status, 200);
     });
+});
+
+test('however a request ends, its place is free again', { timeout: 60_000 }, async (t) => {
+  const upstream = await startUpstream(t, (request, response) => {
+    if (request.url === '/breaks') request.socket.resetAndDestroy();
+    else if (request.url === '/stream') response.writeHead(200, { 'content-type': 'text/event-stream' }).write(':\n\n');
+    else if (request.url !== '/hangs') response.end('well');
+  });
+  upstream.server.on('upgrade', (_request, socket) => {
+    socket.on('error', () => {});
+    socket.on('end', () => socket.end());
+    socket.resume();
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  });
+  const yard = await startTestYard(
+    t,
+    {
+      echo: {
+        routes: ['/', { path: '/hangs', timeoutMs: 50 }, { path: '/short', bodyLimitBytes: 10 }],
+        deployments: { 'echo-1': [{ id: 'echo-a', port: upstream.port }] },
+      },
+    },
+    settings({ inFlight: { total: 1 } }),
+  );
+  const agent = new Agent();
+  const isFree = async (): Promise<boolean> => (await ask(yard, agent, 'GET')).status === 200;
+  const get = (path: string, more = ''): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n${more}\r\n`;
+  const post = (path: string, more: string): string => `POST ${path} HTTP/1.1\r\nHost: a\r\n${more}`;
+  const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n';
+  const begun = (all: string): boolean => all.includes('\r\n\r\n');
+  for (const [how, bytes, isEnough] of [
+    ['answered', get('/'), hasAnswer],
+    ['answered and closed', get('/', 'Connection: close\r\n'), undefined],
+    ['to HTTP/1.0', 'GET / HTTP/1.0\r\n\r\n', undefined],
+    ['broken off by the service', get('/breaks'), hasAnswer],
+    ['not answered in time', get('/hangs'), hasAnswer],
+    ['a body beyond the limit', post('/short', `Content-Length: 20\r\n\r\n${'x'.repeat(20)}`), hasAnswer],
+    [
+      'chunks beyond the limit',
+      post('/short', `Transfer-Encoding: chunked\r\n\r\n14\r\n${'x'.repeat(20)}\r\n0\r\n\r\n`),
+      hasAnswer,
+    ],
+    ['a body that is no chunk', post('/', 'Transfer-Encoding: chunked\r\n\r\nzz\r\n'), undefined],
+    ['a stream that its client leaves', get('/stream'), begun],
+    ['a WebSocket that its client leaves', get('/', upgrade), begun],
+    [
+      'asked one after the other without waiting',
+      get('/').repeat(3),
+      (all: string) => all.split('HTTP/1.1 ').length > 3,
+    ],
+  ] as const) {
+    await sendRaw(yard.gateway.port, bytes, isEnough);
+    while (!(await isFree()));
+    assert.equal(await isFree(), true, how);
+  }
+  for (const bytes of [get('/hangs'), post('/', 'Content-Length: 5\r\n\r\nhel'), get('/').repeat(20)]) {
+    const arrived = once(upstream.server, 'request');
+    const socket = connect(yard.gateway.port, '127.0.0.1', () => socket.write(bytes));
+    await arrived;
+    socket.destroy();
+    while (!(await isFree()));
+  }
 });
 
 test('who asks on a limited route is told what is left, and when there is more', async (t) => {
