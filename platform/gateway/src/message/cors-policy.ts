@@ -3,7 +3,7 @@
 /** Chrome keeps a preflight for 2 hours at most. */
 const PREFLIGHT_SECONDS = 7_200;
 /** Answer headers that scripts may read besides the safelisted ones. */
-const EXPOSED = 'x-request-id, retry-after, location, etag';
+const EXPOSED = 'x-request-id, retry-after, ratelimit, ratelimit-policy, location, etag';
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 
 export class CorsPolicy {

@@ -150,3 +150,16 @@ test('whatever happened, somebody is let through within the pause, and three suc
     assert.equal(breaker.state.name, 'closed');
   }
 });
+
+test('that of another worker opens it, for as long as its own failures would, and the news goes no further', () => {
+  let told = 0;
+  const breaker = new Breaker(SETTINGS, undefined, () => (told += 1));
+  breaker.hear(0);
+  assert.equal(breaker.admit(0), SETTINGS.pauseMs);
+  breaker.hear(900);
+  assert.equal(breaker.admit(900), 100, 'not put off by hearing it again');
+  assert.equal(told, 0);
+  assert.equal(breaker.admit(1_000), 0);
+  breaker.settle(true, 1_000);
+  assert.equal(told, 1);
+});

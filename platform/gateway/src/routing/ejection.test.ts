@@ -219,8 +219,22 @@ test('who was DOWN and is UP again is tried like a new one, and the last one lef
   assert.deepEqual(idsOf(deployment.rotation), ['0']);
 });
 
+test('what another worker has ejected is left out here too, and neither told again nor tried later for it', () => {
+  const { deployment, clock, claimOn, end, up } = started(3);
+  deployment.hear('0');
+  assert.deepEqual(idsOf(deployment.rotation), ['1', '2']);
+  const { trialAtMs } = up[0]!.ejection;
+  clock.nowMs = 500;
+  deployment.hear('0');
+  deployment.hear('of long ago');
+  assert.equal(up[0]!.ejection.trialAtMs, trialAtMs);
+  end(claimOn(up[1]!), 'refused');
+  deployment.hear('2');
+  assert.equal(deployment.rotation.length, 3, 'nobody else is left');
+});
+
 test('whatever happens, somebody is left to choose, and who is left out is tried again some time', () => {
-  const signals: readonly EjectionSignal[] = ['success', 'failure', 'refused', 'withdrawn', 'renewed'];
+  const signals: readonly EjectionSignal[] = ['heard', 'success', 'failure', 'refused', 'withdrawn', 'renewed'];
   for (let seed = 1; seed <= 50; seed += 1) {
     const random = seededRandom(seed);
     const { deployment, clock, tell, claim, up } = started(1 + Math.floor(random() * 5), random);
