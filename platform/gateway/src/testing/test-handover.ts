@@ -28,7 +28,9 @@ export async function startHandoverYard(
   const registry = new TestRegistry();
   const registryUrl = await registry.start();
   const upstream = await startUpstream(t, listener);
-  await registry.tell({ echo: { routes: [{ path: '/', ...route }], deployments: { 'echo-1': [{ id: 'a', port: upstream.port }] } } });
+  await registry.tell({
+    echo: { routes: [{ path: '/', ...route }], deployments: { 'echo-1': [{ id: 'a', port: upstream.port }] } },
+  });
   const folder = await mkdtemp(join(tmpdir(), 'switchyard-handover-'));
   const yard = { folder, registryUrl, environment };
   const all: GatewayProcess[] = [];

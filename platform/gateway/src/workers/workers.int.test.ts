@@ -1,23 +1,19 @@
-/** Several processes at one door: what they count, limit and lose together, and what becomes of them when one dies or all leave. */
+/** Several processes at one door: both serve, one page counts for both, and nothing is lost that need not when one dies or all leave. */
 import assert from 'node:assert/strict';
-import { Agent } from 'node:http';
 import { test } from 'node:test';
-import type { TestContext } from 'node:test';
-import { setTimeout as pause } from 'node:timers/promises';
-import { isRunning, takeOver, untilGone } from '../testing/gateway-process.ts';
-import type { GatewayProcess } from '../testing/gateway-process.ts';
+import { takeOver, untilGone } from '../testing/gateway-process.ts';
+import {
+  agentOf,
+  CLIENTS,
+  healthOf,
+  isAlive,
+  metricsOf,
+  requestsIn,
+  startLoad,
+  TWO,
+  untilServing,
+} from '../testing/several-workers.ts';
 import { ask, startHandoverYard } from '../testing/test-handover.ts';
-
-const TWO = { GATEWAY_SETTINGS: JSON.stringify({ workers: 2 }) };
-const DEADLINE_MS = 20_000;
-const CLIENTS = 16;
-
-interface WorkerHealth {
-  readonly worker: number;
-  readonly pid: number | null;
-  readonly stage: string;
-  readonly connections: number | null;
-}
 
 test('both workers serve, and one page counts for both', { timeout: 60_000 }, async (t) => {
   const { first } = await startHandoverYard(t, (_asked, response) => response.end('got'), TWO);
@@ -35,16 +31,6 @@ test('both workers serve, and one page counts for both', { timeout: 60_000 }, as
   assert.match(page, /^process_resident_memory_bytes\{worker="1"\} \d+$/m);
   assert.match(page, /^process_resident_memory_bytes\{worker="2"\} \d+$/m);
   assert.equal(page.match(/^# TYPE process_resident_memory_bytes /gm)?.length, 1);
-});
-
-test('a limit of a route counts for all workers together', { timeout: 60_000 }, async (t) => {
-  const limit = { requests: 20, windowSeconds: 3_600 };
-  const { first } = await startHandoverYard(t, (_asked, response) => response.end('got'), TWO, { limit });
-  await untilServing(first, 2);
-  const agent = agentOf(t);
-  const answers = await Promise.all(Array.from({ length: 100 }, () => ask(agent, first.port, '/')));
-  assert.equal(answers.filter((said) => said === '200 got').length, 20);
-  assert.equal(answers.filter((said) => said.startsWith('429 ')).length, 80);
 });
 
 test(
@@ -138,73 +124,3 @@ test('a gateway that is stopped takes its workers along', { timeout: 60_000 }, a
   await untilGone(first);
   assert.ok(!isAlive(worker!.pid!));
 });
-
-function agentOf(t: TestContext): Agent {
-  const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
-  t.after(() => agent.destroy());
-  return agent;
-}
-
-/** Clients that ask again and again over connections that they keep. */
-function startLoad(t: TestContext, port: number) {
-  const agent = agentOf(t);
-  const over = new AbortController();
-  t.after(() => over.abort());
-  const failed: string[] = [];
-  const load = { sent: 0, wake: (): void => {} };
-  const client = async (): Promise<void> => {
-    while (!over.signal.aborted) {
-      const said = await ask(agent, port, '/');
-      load.sent += 1;
-      if (said !== '200 got') failed.push(said);
-      load.wake();
-      await pause(2);
-    }
-  };
-  const clients = Array.from({ length: CLIENTS }, client);
-  return {
-    failed,
-    more: async (count: number): Promise<void> => {
-      const wanted = load.sent + count;
-      while (load.sent < wanted) await new Promise<void>((resolve) => (load.wake = resolve));
-    },
-    stop: async (): Promise<number> => {
-      over.abort();
-      await Promise.all(clients);
-      return load.sent;
-    },
-  };
-}
-
-async function healthOf(gateway: GatewayProcess): Promise<WorkerHealth[]> {
-  const answer = await fetch(`http://127.0.0.1:${gateway.adminPort}/health`, { headers: { connection: 'close' } });
-  return ((await answer.json()) as { workers: WorkerHealth[] }).workers;
-}
-
-async function metricsOf(gateway: GatewayProcess): Promise<string> {
-  return (await fetch(`http://127.0.0.1:${gateway.adminPort}/metrics`, { headers: { connection: 'close' } })).text();
-}
-
-const requestsIn = (page: string): number =>
-  Number(/^gateway_requests_total\{service="echo",deployment="echo-1",status="2xx"\} (\d+)$/m.exec(page)?.[1] ?? 0);
-
-/** That many of them, none of which is the process that was before. */
-async function untilServing(gateway: GatewayProcess, count: number, before = 0): Promise<void> {
-  const deadlineMs = performance.now() + DEADLINE_MS;
-  for (;;) {
-    const workers = isRunning(gateway) ? await healthOf(gateway) : [];
-    const serving = workers.filter(({ stage, pid }) => stage === 'serving' && pid !== before);
-    if (serving.length >= count) return;
-    if (performance.now() > deadlineMs) throw new Error(`workers: ${JSON.stringify(workers)}`);
-    await pause(20);
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
