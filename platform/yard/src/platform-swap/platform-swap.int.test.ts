@@ -14,9 +14,12 @@ import { until, WEB, YardFixture } from '../supervisor/yard-fixture.ts';
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 const CLIENTS = 8;
 
-async function using(work: (yard: YardFixture) => Promise<void>): Promise<void> {
+async function using(work: (yard: YardFixture) => Promise<void>, workers = 1): Promise<void> {
   const web = { files: { 'main.js': WEB('first') }, entry: { run: 'node main.js', health: '/' }, route: '/web' };
   const yard = await YardFixture.make({ web });
+  const file = join(yard.root, 'switchyard.yaml');
+  const written = await readFile(file, 'utf8');
+  await writeFile(file, written.replace('"gateway": {', `"gateway": { "workers": ${workers},`));
   try {
     await yard.done(['up', '-d']);
     await work(yard);
@@ -59,6 +62,13 @@ const instanceOf = async (yard: YardFixture, part: 'gateway' | 'registry') => {
   const { [part]: state } = await yard.status();
   return { deployment: state.instances[0]?.deployment, pids: state.instances.map(({ pid }) => pid) };
 };
+
+/** Those who route, by the registry. */
+async function watchersOf(yard: YardFixture): Promise<string[]> {
+  const answer = await fetch(`http://127.0.0.1:${yard.registryPort}/v1/watchers`);
+  const { watchers } = (await answer.json()) as { readonly watchers: { readonly id: string }[] };
+  return watchers.map(({ id }) => id).toSorted();
+}
 
 const supervisorOf = async (yard: YardFixture): Promise<number> =>
   (JSON.parse(await readFile(join(yard.root, '.yard/supervisor.json'), 'utf8')) as { pid: number }).pid;
@@ -113,6 +123,33 @@ describe('the platform of a yard', { timeout: 300_000 }, () => {
       assert.deepEqual(yard.processes(), []);
       assert.deepEqual(await yard.takenPorts(), []);
     }));
+
+  it('gets a new gateway of two workers without a failed request, waits for both, and leaves no worker behind', () =>
+    using(async (yard) => {
+      await until(async () => (await watchersOf(yard)).length === 2, 'both workers watch');
+      const [first, second] = await watchersOf(yard);
+      assert.equal(second, `${first}.w2`);
+      const wrong = await underLoad(yard, async () => {
+        assert.match(await yard.done(['swap', 'web', '--bake', '1s', '--json']), /"watchers":2/);
+        await yard.done(['swap', 'gateway']);
+        await until(
+          async () => (await watchersOf(yard)).filter((id) => !id.startsWith(first!)).length === 2,
+          'both watch',
+        );
+        // Those before have ended, whatever is left of their leases.
+        assert.match(await yard.done(['swap', 'web', '--bake', '1s', '--json']), /"watchers":2/);
+      });
+      assert.deepEqual(wrong, []);
+      const before = yard.processes();
+      const { pids } = await instanceOf(yard, 'gateway');
+      process.kill(pids[0]!, 'SIGKILL');
+      await until(async () => (await yard.get('/web').catch(() => null))?.status === 200, 'it serves again');
+      assert.equal((await instanceOf(yard, 'gateway')).pids.includes(pids[0]!), false);
+      await until(() => yard.processes().length === before.length, 'there are two workers again');
+      await yard.done(['down']);
+      assert.deepEqual(yard.processes(), []);
+      assert.deepEqual(await yard.takenPorts(), []);
+    }, 2));
 
   it('keeps its gateway when the next one cannot take over', () =>
     using(async (yard) => {

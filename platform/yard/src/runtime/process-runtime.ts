@@ -187,7 +187,8 @@ export class ProcessRuntime implements Runtime {
   private async found(id: string): Promise<ProcessIdentity | null> {
     const written = await this.records.pidWritten(id);
     const candidates = written === null ? [] : [written];
-    for (const pid of [...candidates, ...pidsByEnvironment(id).slice(0, 1)]) {
+    // Whatever it has started has its environment too, and is the leader of nothing.
+    for (const pid of [...candidates, ...pidsByEnvironment(id)]) {
       const facts = processFacts(pid);
       const instance = environmentValue(pid, 'INSTANCE_ID');
       if (facts === null || facts.group !== pid || (instance !== null && instance !== id)) continue;

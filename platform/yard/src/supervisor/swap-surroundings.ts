@@ -14,6 +14,8 @@ import type { Supervisor, SupervisorOptions } from './supervisor.ts';
 
 /** Watchers go by the id of their instance: deployment, place, and what makes it unique. */
 const INSTANCE_ID = /^(.+)-\d+\.\d+\.[0-9a-f]{12}$/;
+/** What the further workers of a gateway add to it: they are watchers too, and end with their instance. */
+const WORKER = /\.w\d+$/;
 
 export function swapSurroundings(
   supervisor: Supervisor,
@@ -48,7 +50,7 @@ export function swapSurroundings(
     hasEnded: (watcher) => {
       const keeper = services.get(INSTANCE_ID.exec(watcher)?.[1] ?? '');
       // Of gateways two may serve at once, and one that leaves is kept by nobody: only what was seen to end has ended.
-      if (keeper === undefined) return supervisor.gateway.hasEnded(watcher);
+      if (keeper === undefined) return supervisor.gateway.hasEnded(watcher.replace(WORKER, ''));
       return !keeper.instances().some(({ record }) => record.id === watcher);
     },
     runHook: (release, which, signal) => supervisor.hooks.run(release, which, signal),
