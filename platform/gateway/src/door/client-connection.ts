@@ -9,6 +9,8 @@ const LINGER_MS = 2_000;
 export class ClientConnection {
   /** The peer's address; IPv4 in its own notation even on an IPv6 socket. */
   readonly address: string;
+  /** Whether it came by TLS. */
+  readonly isSecure: boolean;
   /** Its last answer is on its way: nothing that arrives after it is a request any more. */
   isClosing = false;
   /** Requests whose answer has not ended. */
@@ -17,6 +19,7 @@ export class ClientConnection {
 
   constructor(socket: Socket) {
     this.socket = socket;
+    this.isSecure = 'encrypted' in socket && socket.encrypted === true;
     const address = socket.remoteAddress ?? '0.0.0.0';
     this.address = address.startsWith('::ffff:') ? address.slice(7) : address;
   }
@@ -24,6 +27,10 @@ export class ClientConnection {
   /** Whether nothing is being answered on it, and something may be. */
   get isIdle(): boolean {
     return this.running === 0 && !this.isClosing;
+  }
+
+  get scheme(): 'http' | 'https' {
+    return this.isSecure ? 'https' : 'http';
   }
 
   /** After the answer that is being written, the connection ends: politely, reading for a while what the client still sends. */

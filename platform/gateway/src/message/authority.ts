@@ -15,15 +15,17 @@ export function isAuthority(written: string): boolean {
   return true;
 }
 
-/** Splits `http://host/path?query`; null when it is not of that form. */
-export function splitAbsolute(target: string): { authority: string; rest: string } | null {
-  const parts = /^http:\/\/([^/?#\\]*)(\/.*|\?.*)?$/i.exec(target);
-  if (parts === null) return null;
-  const rest = parts[2] ?? '/';
-  return { authority: parts[1]!, rest: rest.startsWith('/') ? rest : `/${rest}` };
+/** Splits `http://host/path?query`, or the same of `https`; null when it is not of that form and scheme. */
+export function splitAbsolute(target: string, scheme: 'http' | 'https'): { authority: string; rest: string } | null {
+  const parts = /^(https?):\/\/([^/?#\\]*)(\/.*|\?.*)?$/i.exec(target);
+  if (parts === null || parts[1]!.toLowerCase() !== scheme) return null;
+  const rest = parts[3] ?? '/';
+  return { authority: parts[2]!, rest: rest.startsWith('/') ? rest : `/${rest}` };
 }
 
 /** Equal but for letter case and a default port. */
-export const isSameAuthority = (one: string, other: string): boolean => settled(one) === settled(other);
+export const isSameAuthority = (one: string, other: string, scheme: 'http' | 'https'): boolean =>
+  settled(one, scheme) === settled(other, scheme);
 
-const settled = (authority: string): string => authority.toLowerCase().replace(/:80$/, '');
+const settled = (authority: string, scheme: 'http' | 'https'): string =>
+  authority.toLowerCase().replace(scheme === 'http' ? /:80$/ : /:443$/, '');

@@ -1,5 +1,6 @@
 /** The headers of a request as a service gets them: what the client sent end to end, and what only the gateway may say. */
 import { IDENTITY_HEADER } from '@switchyard/contracts/identity';
+import type { ClientConnection } from '../door/client-connection.ts';
 import type { Exchange } from '../exchange.ts';
 import { withoutOurCookies } from './cookies.ts';
 
@@ -39,17 +40,17 @@ export function outgoingHeaders(exchange: Exchange): string[] {
     headers.push('authorization', exchange.authorization);
   if (exchange.acceptsTrailers) headers.push('te', 'trailers');
   if (exchange.identityToken !== '') headers.push(IDENTITY_HEADER, exchange.identityToken);
-  headers.push('x-forwarded-for', connection.address, 'x-forwarded-proto', 'http', 'x-forwarded-host', host);
-  headers.push('forwarded', forwardedBy(connection.address, host), 'x-request-id', exchange.requestId);
+  headers.push('x-forwarded-for', connection.address, 'x-forwarded-proto', connection.scheme, 'x-forwarded-host', host);
+  headers.push('forwarded', forwardedBy(connection, host), 'x-request-id', exchange.requestId);
   headers.push('traceparent', `00-${exchange.traceId}-${exchange.spanId}-${exchange.traceFlags}`);
   if (exchange.tracestate !== '') headers.push('tracestate', exchange.tracestate);
   return headers;
 }
 
 /** RFC 7239; IPv6 addresses and ports are quoted. */
-function forwardedBy(address: string, host: string): string {
+function forwardedBy({ address, scheme }: ClientConnection, host: string): string {
   const node = address.includes(':') ? `"[${address}]"` : address;
-  return host === '' ? `for=${node};proto=http` : `for=${node};host="${host}";proto=http`;
+  return host === '' ? `for=${node};proto=${scheme}` : `for=${node};host="${host}";proto=${scheme}`;
 }
 
 function withoutNamed(exchange: Exchange): string[] {

@@ -61,7 +61,7 @@ function attributesOf(exchange: Exchange): Attributes {
   const attributes: Attributes = {
     'http.request.method': isKnown ? method : '_OTHER',
     'url.path': exchange.path,
-    'url.scheme': 'http',
+    'url.scheme': exchange.connection.scheme,
     'client.address': exchange.connection.address,
     'network.protocol.version': exchange.client.head.version,
   };

@@ -13,8 +13,8 @@ export const needsProof = (exchange: Exchange): boolean => !SAFE.has(exchange.me
  */
 export function comesFromUs(exchange: Exchange, cors: CorsPolicy): boolean {
   if (exchange.fetchSite === 'same-origin') return true;
-  const { origin, host } = exchange;
-  return origin !== '' && (origin === `http://${host}` || cors.allows(origin));
+  const { origin, host, connection } = exchange;
+  return origin !== '' && (origin === `${connection.scheme}://${host}` || cors.allows(origin));
 }
 
 /** Whether a browser sent it: programs send neither header. */

@@ -200,9 +200,10 @@ function readAddress(exchange: Exchange, head: Head): string | undefined {
   let target = written;
   if (target.charCodeAt(0) !== 0x2f) {
     if (exchange.method === 'CONNECT') return undefined;
-    const absolute = splitAbsolute(target);
-    if (absolute === null) return 'a target that is neither a path nor an http address';
-    if (!isAuthority(absolute.authority) || !isSameAuthority(absolute.authority, head.host))
+    const { scheme } = exchange.connection;
+    const absolute = splitAbsolute(target, scheme);
+    if (absolute === null) return `a target that is neither a path nor an ${scheme} address`;
+    if (!isAuthority(absolute.authority) || !isSameAuthority(absolute.authority, head.host, scheme))
       return 'an address that is not the one in Host';
     target = absolute.rest;
   }
