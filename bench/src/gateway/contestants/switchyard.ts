@@ -68,7 +68,8 @@ export const switchyardOnBothCores: readonly Contestant[] = [
   ),
   contestant('switchyard-2-workers', 'Switchyard, 2 workers, both cores', async (at) => {
     const opened = await open(at, { gatewayCores: at.allCores, settings: { workers: 2 } });
-    if (childrenOf(opened.pid) >= 2) return opened;
+    // The first worker starts the others.
+    if (childrenOf(opened.pid) >= 1) return opened;
     await opened.close();
     throw new Absent('this gateway has no workers');
   }),
