@@ -6,6 +6,8 @@ const TICKS_PER_SECOND = 100;
 export interface Cost {
   readonly memoryMiB: number;
   readonly cpuSeconds: number;
+  /** The part of it that the kernel spent. */
+  readonly kernelSeconds: number;
 }
 
 /** Proportional memory (PSS: shared pages are divided among their users) and CPU time of `pid`; `andBelow` adds its descendants, those that have ended too. */
@@ -19,23 +21,34 @@ export function costOf(pid: number, options: { andBelow?: boolean } = {}): Cost 
   }
   let memoryMiB = 0;
   let cpuSeconds = 0;
+  let kernelSeconds = 0;
   const waiting = [pid];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const stat = statOf(next);
     if (stat === null) continue;
     memoryMiB += pssMiB(next);
-    cpuSeconds += stat.ownSeconds + (options.andBelow === true ? stat.endedChildrenSeconds : 0);
+    for (const [user, kernel] of options.andBelow === true ? [stat.own, stat.endedChildren] : [stat.own]) {
+      cpuSeconds += user + kernel;
+      kernelSeconds += kernel;
+    }
     waiting.push(...(children.get(next) ?? []));
   }
-  return { memoryMiB, cpuSeconds };
+  return { memoryMiB, cpuSeconds, kernelSeconds };
 }
 
-function statOf(pid: number): { parent: number; ownSeconds: number; endedChildrenSeconds: number } | null {
+/** In user mode and in the kernel. */
+type Seconds = readonly [number, number];
+
+function statOf(pid: number): { parent: number; own: Seconds; endedChildren: Seconds } | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const seconds = (first: number) => (Number(fields[first]) + Number(fields[first + 1])) / TICKS_PER_SECOND;
-    return { parent: Number(fields[1]), ownSeconds: seconds(11), endedChildrenSeconds: seconds(13) };
+    const seconds = (field: number) => Number(fields[field]) / TICKS_PER_SECOND;
+    return {
+      parent: Number(fields[1]),
+      own: [seconds(11), seconds(12)],
+      endedChildren: [seconds(13), seconds(14)],
+    };
   } catch {
     return null;
   }

@@ -12,6 +12,7 @@ export async function costByProcess(yard: YardUnderTest): Promise<Map<string, Co
     costs.set(name, {
       memoryMiB: sum(each.map((cost) => cost.memoryMiB)),
       cpuSeconds: sum(each.map((cost) => cost.cpuSeconds)),
+      kernelSeconds: sum(each.map((cost) => cost.kernelSeconds)),
     });
   }
   return costs;

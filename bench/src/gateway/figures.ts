@@ -6,6 +6,8 @@ import type { OpenLoopFigures } from './open-loop.ts';
 export interface CostRound {
   /** CPU time of the proxy's whole process tree for one request. */
   readonly cpuMicros: number;
+  /** The part of it that the kernel spent, which is mostly the sockets'. */
+  readonly kernelMicros: number;
   readonly requestsPerSecond: number;
   /** Less than the cores it is held to: something else ran there, or the load was not enough. */
   readonly coresUsed: number;
@@ -44,6 +46,7 @@ export function costTable(all: readonly Figures[]): string {
     [
       'proxy',
       'CPU µs per request',
+      'in the kernel',
       ...(nginx === undefined ? [] : ['of nginx']),
       ...(bestPeer === undefined ? [] : [`times ${bestPeer.says}`]),
       'requests/s',
@@ -53,6 +56,7 @@ export function costTable(all: readonly Figures[]): string {
     all.map((figures) => [
       figures.says,
       spread(cpuOf(figures), 1),
+      median(figures.costs.map(({ kernelMicros }) => kernelMicros)).toFixed(1),
       ...(nginx === undefined ? [] : [ratio(nginx, figures)]),
       ...(bestPeer === undefined ? [] : [ratio(bestPeer, figures)]),
       spread(
