@@ -116,6 +116,27 @@ for (const atATime of [4, 90])
     t.diagnostic(`${repeated} sent again`);
   });
 
+test('kill -9 of the only instance of a canary fails no idempotent request: what it had goes to what is live', async (t) => {
+  const [live, canary] = await Promise.all([startProcess(t, 50), startProcess(t, 50)]);
+  const yard = await startTestYard(t, {
+    echo: {
+      routes: ['/'],
+      live: 'echo-1',
+      split: { 'echo-1': 50, 'echo-2': 50 },
+      deployments: {
+        'echo-1': [{ id: 'echo-a', port: live.port }],
+        'echo-2': [{ id: 'echo-b', port: canary.port }],
+      },
+    },
+  });
+  const failures: Answered[] = [];
+  await load(yard, { requests: 600, atATime: 60 }, (answered, nth) => {
+    if (answered.status !== 200) failures.push(answered);
+    if (nth === 150) canary.child.kill('SIGKILL');
+  });
+  assert.deepEqual(failures, []);
+});
+
 test('who cannot be reached is left out at once, and answers again when it is back', async (t) => {
   let answers = 0;
   const count: RequestListener = (_request, response) => {
