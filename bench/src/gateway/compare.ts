@@ -28,7 +28,7 @@ Further contestants, which have both cores: ${namesOf(switchyardOnBothCores)}.
 Proxies are held to core 1, load and upstream to core 0; in each round each contestant is measured in turn. CPU time is that of
 the proxy's whole process tree, in a closed loop of 64 connections (wrk). Latency is measured at half of what each did in it, 20,000
 requests a second at most, beside nginx and no proxy at the same rate; --latency-seconds 0 leaves it out.
-On a machine that is busy otherwise, root may say --nice -10: proxies, load and upstream go first, all alike.
+On a machine that is busy otherwise, root may say --nice=-10: proxies, load and upstream go first, all alike.
 Needs nginx, haproxy, wrk and taskset. Quick: --cases small-get --contestants switchyard,nginx,httpxy --rounds 3 --seconds 3 --latency-seconds 0`;
 
 const { values } = parseArgs({
