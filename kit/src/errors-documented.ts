@@ -4,7 +4,8 @@ import type { ErrorRegistry } from './errors.ts';
 
 /**
  * What is wrong with the table of codes in a README, a line a fault; empty when they agree. A row is
- * `| \`FEEDS_POST_UNKNOWN\` | 404 | … |`: each code has one, with its status, and there is none for a code that is not defined.
+ * `| \`FEEDS_POST_UNKNOWN\` | 404 | … |`: each code has one, with its status, and there is none for a code that is not defined. Rows
+ * without a status, such as of variables of the environment, are not meant.
  */
 export function undocumentedErrors(readme: string, registry: ErrorRegistry): string[] {
   const rows = new Map<string, string>();
@@ -19,6 +20,8 @@ export function undocumentedErrors(readme: string, registry: ErrorRegistry): str
       : [`${code}: the README does not say that it is answered with ${STATUS_OF[kind]}`];
   });
   const codes = new Set(defined.map(({ code }) => code));
-  const unknown = [...rows.keys()].filter((code) => code.startsWith(`${prefix}_`) && !codes.has(code));
-  return [...faults, ...unknown.map((code) => `${code} is in the README and not defined`)];
+  const unknown = [...rows].filter(
+    ([code, rest]) => code.startsWith(`${prefix}_`) && !codes.has(code) && /^\s*\d{3}\b/.test(rest),
+  );
+  return [...faults, ...unknown.map(([code]) => `${code} is in the README and not defined`)];
 }

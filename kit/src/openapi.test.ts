@@ -183,7 +183,7 @@ describe('documented errors', () => {
 
   it('are in agreement when each code has a row with its status', () => {
     const readme =
-      '| code | status |\n| --- | --- |\n| `TEA_COLD` | 409 | |\n| `TEA_GONE` | 404 | x |\n| `OTHER_CODE` | 400 |';
+      '| code | status |\n| --- | --- |\n| `TEA_COLD` | 409 | |\n| `TEA_GONE` | 404 | x |\n| `OTHER_CODE` | 400 |\n| `TEA_POT` | brown | a variable |';
     assert.deepEqual(undocumentedErrors(readme, errors), []);
   });
 
