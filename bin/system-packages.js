@@ -24,6 +24,22 @@ const NEEDS = [
     places: [],
     brew: 'brew install python3',
   },
+  {
+    name: 'nginx',
+    debian: 'nginx',
+    variable: 'NGINX',
+    programs: ['nginx'],
+    places: ['/usr/sbin/nginx'],
+    brew: 'brew install nginx',
+  },
+  {
+    name: 'Go',
+    debian: 'golang-go',
+    variable: 'GO',
+    programs: ['go'],
+    places: ['/usr/local/go/bin/go'],
+    brew: 'brew install go',
+  },
 ];
 
 /**

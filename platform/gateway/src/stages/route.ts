@@ -15,7 +15,9 @@ export const routeStage =
   (exchange) => {
     const route = routing.find(exchange.path);
     if (exchange.otherReading !== null && routing.find(exchange.otherReading) !== route)
-      return refuse(errors.REQUEST_MALFORMED, { detail: 'the path has encoded slashes or parameters that would change its route' });
+      return refuse(errors.REQUEST_MALFORMED, {
+        detail: 'the path has encoded slashes or parameters that would change its route',
+      });
     if (route === null)
       return routing.epoch === null
         ? refuse(errors.NO_TABLE, { retryAfterSeconds: 1 })

@@ -140,6 +140,25 @@ test('a body that is sound', async (t) => {
   assert.deepEqual(upstream.faults, []);
 });
 
+test('a HEAD with a body is answered by a head alone, and what follows it is a request of its own', async (t) => {
+  const { port, upstream } = await start(t);
+  for (const bytes of [
+    bodied('HEAD', 'Content-Length: 5', 'hello'),
+    bodied('HEAD', 'Transfer-Encoding: chunked', '5\r\nhello\r\n0\r\n\r\n'),
+  ])
+    for (const arrival of arrivalsOf(bytes + LAST)) {
+      upstream.requests.length = 0;
+      const methods = arrival.before === 'pipelined' ? ['GET', 'HEAD', 'GET'] : ['HEAD', 'GET'];
+      const { answers, fault, rest, all } = await arrive(port, bytes + LAST, { ...arrival, methods });
+      const where = `${arrival.name}: ${JSON.stringify(all)}`;
+      assert.equal(fault, null, where);
+      assert.equal(rest, '', where);
+      assert.equal(answers.length, methods.length, where);
+      assert.equal(upstream.requests.find(({ method }) => method === 'HEAD')?.body, 'hello', where);
+    }
+  assert.deepEqual(upstream.faults, []);
+});
+
 test('a client that leaves in the middle of its body leaves no whole request behind', async (t) => {
   const { yard, port, upstream } = await start(t);
   for (const half of [

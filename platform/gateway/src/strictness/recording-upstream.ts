@@ -27,13 +27,13 @@ export interface RecordingUpstream {
 /** The bytes of an answer, or null to leave the request without one. */
 export type Answering = (request: RecordedRequest, socket: Socket) => string | null;
 
-const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+const HEAD = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n';
 const REQUEST_LINE = /^([A-Z-]{1,24}) (\/[\x21-\x22\x24-\x5b\x5d-\x7e]*) HTTP\/1\.1$/;
 const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?([\t\x20-\x7e\x80-\xff]*)$/;
 
 export async function startRecordingUpstream(
   context: TestContext,
-  answering: Answering = () => OK,
+  answering: Answering = ({ method }) => (method === 'HEAD' ? HEAD : `${HEAD}ok`),
 ): Promise<RecordingUpstream> {
   const requests: RecordedRequest[] = [];
   const faults: string[] = [];

@@ -12,7 +12,9 @@ export interface Heard extends AnswerStream {
   readonly isStuck: boolean;
 }
 
-const DEADLINE_MS = 8_000;
+/** Told in ticks: a process that is not given the processor for long gets none of them meanwhile. */
+const TICK_MS = 1_000;
+const TICKS_MAX = 10;
 
 export async function converse(port: number, one: FuzzCase, reading: Reading, inPieces: boolean): Promise<Heard> {
   const methods = reading.requests.map(({ method }) => method);
@@ -21,7 +23,11 @@ export async function converse(port: number, one: FuzzCase, reading: Reading, in
   const endsByItself = reading.error !== null || reading.isOver;
   const socket = connect({ host: '127.0.0.1', port, noDelay: true });
   const ended = Promise.withResolvers<'closed' | 'answered' | 'stuck'>();
-  const deadline = setTimeout(() => ended.resolve('stuck'), DEADLINE_MS);
+  let ticks = 0;
+  const deadline = setInterval(() => {
+    ticks += 1;
+    if (ticks > TICKS_MAX) ended.resolve('stuck');
+  }, TICK_MS);
   let all = '';
   let isSent = false;
   const look = (): void => {
@@ -42,7 +48,7 @@ export async function converse(port: number, one: FuzzCase, reading: Reading, in
   isSent = true;
   look();
   const how = await ended.promise;
-  clearTimeout(deadline);
+  clearInterval(deadline);
   // An answer too many would come right behind the others.
   if (how === 'answered') await turns();
   socket.destroy();

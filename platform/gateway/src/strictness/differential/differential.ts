@@ -7,8 +7,7 @@ import type { TestYard } from '../../testing/test-yard.ts';
 import { converse } from './conversation.ts';
 import { compareWays, judge } from './judge.ts';
 import type { Conversation, Decision, Difference } from './judge.ts';
-import { INSTALLED, programOf, startNode, startParser } from './parsers.ts';
-import type { Installed } from './parsers.ts';
+import { startNode } from './parsers.ts';
 import { Reference } from './reference.ts';
 import type { Reading } from './reference.ts';
 import { fuzzCase } from './request-generator.ts';
@@ -18,8 +17,9 @@ import type { Parser, Seen } from './seen.ts';
 /** Cases between two judgements: the log comes five times a second. */
 const BATCH = 250;
 const AT_ONCE = 5;
-const SETTLE_MS = 6_000;
 const POLL_MS = 20;
+/** How often log and records are looked at before they are judged as they are. */
+const POLLS_MAX = 300;
 /** Failures of a service are part of the matter here, and nothing to protect it from. */
 const SETTINGS = { breaker: { minRequests: 1_000_000 }, ejection: { failures: 1_000 } };
 
@@ -41,17 +41,14 @@ export interface Outcome {
 }
 
 /** One gateway for each parser; for Node's two, one of which gets everything whole, the other in pieces. */
-export async function startLanes(context: TestContext, parsers: readonly Installed[]): Promise<Lane[]> {
+export async function startLanes(context: TestContext, parsers: readonly Parser[]): Promise<Lane[]> {
   const lanes = [
     await startLane(context, await startNode(), 'Node, whole', false),
     await startLane(context, await startNode(), 'Node, in pieces', true),
   ];
-  for (const name of parsers)
-    lanes.push(await startLane(context, await startParser(name), name, lanes.length % 2 === 0));
+  for (const parser of parsers) lanes.push(await startLane(context, parser, parser.name, lanes.length % 2 === 0));
   return lanes;
 }
-
-export const installedParsers = (): Installed[] => INSTALLED.filter((name) => programOf(name) !== null);
 
 async function startLane(context: TestContext, parser: Parser, name: string, inPieces: boolean): Promise<Lane> {
   context.after(() => parser.stop());
@@ -130,8 +127,7 @@ async function settled(
   const answered = conversations.flatMap(({ heard }) => heard.answers.flatMap((one) => valuesOf(one, 'x-request-id')));
   const decisions: Decision[] = [];
   const seen: Seen[] = [];
-  const untilMs = performance.now() + SETTLE_MS;
-  for (;;) {
+  for (let polls = 1; ; polls += 1) {
     for (const line of yard.lines.splice(0).join('').split('\n'))
       if (line !== '') decisions.push(JSON.parse(line) as Decision);
     seen.push(...(await parser.take()));
@@ -141,7 +137,7 @@ async function settled(
       answered.every((id) => decided.has(id)) &&
       seen.every(({ id }) => decided.has(id)) &&
       decisions.every(({ to, status, requestId }) => to === undefined || status !== 200 || sawn.has(requestId));
-    if (isWhole || performance.now() > untilMs) return { decisions, seen };
+    if (isWhole || polls === POLLS_MAX) return { decisions, seen };
     await pause(POLL_MS);
   }
 }

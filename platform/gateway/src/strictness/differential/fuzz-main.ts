@@ -4,7 +4,8 @@
  */
 import { test } from 'node:test';
 import { parseArgs } from 'node:util';
-import { compare, described, installedParsers, startLanes } from './differential.ts';
+import { compare, described, startLanes } from './differential.ts';
+import { INSTALLED, programOf, startParser } from './parsers.ts';
 
 const { values } = parseArgs({
   options: {
@@ -22,7 +23,8 @@ const STEP = 1_000;
 const SHOWN_MAX = 25;
 
 test(`${count} cases of seed ${seed}`, async (t) => {
-  const lanes = await startLanes(t, installedParsers());
+  const installed = INSTALLED.filter((name) => programOf(name) !== null);
+  const lanes = await startLanes(t, await Promise.all(installed.map(startParser)));
   const untilMs = performance.now() + Number(values.minutes) * 60_000;
   const refusals = new Map<string, number>();
   let [cases, requests, accepted, refused, shown] = [0, 0, 0, 0, 0];

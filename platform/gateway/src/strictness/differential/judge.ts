@@ -59,7 +59,8 @@ export function judge(
   let refused = 0;
   for (const { one, reading, heard } of conversations) {
     const differs = (what: string): void => void differences.push({ one, what });
-    if (heard.isStuck) differs('the gateway neither answers nor closes');
+    const statuses = heard.answers.map(({ status }) => status);
+    if (heard.isStuck) differs(`the gateway neither answers nor closes, after [${statuses.join(', ')}] ${heard.rest}`);
     if (heard.fault !== null) differs(`the gateway answers ${heard.fault}`);
     for (const [nth, answer] of heard.answers.entries()) {
       const id = valuesOf(answer, 'x-request-id')[0];
@@ -81,7 +82,8 @@ export function judge(
         );
         if (request === undefined || !request.isWhole) differs(`accepted as request ${nth + 1} what llhttp does not`);
         else if (service === null) {
-          if (!SERVICE_REFUSALS.has(answer.status)) differs(`${decision.method} ${decision.path} reached nobody`);
+          if (!SERVICE_REFUSALS.has(answer.status))
+            differs(`${decision.method} ${decision.path}, answered by ${answer.status}, reached nobody`);
           count(refusedByService, `${answer.status} to ${shapeOf(request.target)}`);
         } else {
           accepted += 1;
@@ -89,11 +91,8 @@ export function judge(
         }
       }
     }
-    if (one.kind === 'plain') {
-      const statuses = heard.answers.map(({ status }) => status);
-      if (statuses.length !== one.count || statuses.some((status) => status !== 200))
-        differs(`a plain case is answered by ${statuses.join(', ')}`);
-    }
+    if (one.kind === 'plain' && (statuses.length !== one.count || statuses.some((status) => status !== 200)))
+      differs(`a plain case is answered by [${statuses.join(', ')}]`);
   }
   accepted += judgeUnanswered(conversations, decided, unmatched, differences);
   return { differences, accepted, refused, refusedByService };
@@ -148,14 +147,7 @@ function mismatches(request: ReadRequest, decision: Decision, service: Seen, ans
   return found;
 }
 
-const OURS_ONCE = [
-  'x-request-id',
-  'x-forwarded-for',
-  'x-forwarded-proto',
-  'x-forwarded-host',
-  'forwarded',
-  'traceparent',
-];
+const OURS_ONCE = ['x-request-id', 'x-forwarded-for', 'x-forwarded-proto', 'forwarded', 'traceparent'];
 const NEVER =
   /^(?:x-switchyard-.*|switchyard-.*|keep-alive|proxy-connection|proxy-authorization|proxy|trailer|upgrade|expect|via|x-real-ip|remote-user|x-forwarded-(?!for$|proto$|host$).*)$/;
 
@@ -172,6 +164,8 @@ export function headFaults(service: Seen): string[] {
   if (valueOf(service, 'host').length > 1) found.push('several Hosts');
   for (const name of OURS_ONCE)
     if (valueOf(service, name).length !== 1) found.push(`${valueOf(service, name).length} times ${name}`);
+  // HTTP/1.0 may leave out the Host, and then there is none to pass on.
+  if (valueOf(service, 'x-forwarded-host').length > 1) found.push('several times x-forwarded-host');
   if (valueOf(service, 'x-forwarded-for').some((value) => value !== '127.0.0.1'))
     found.push('a foreign X-Forwarded-For');
   for (const [name, value] of service.headers) {

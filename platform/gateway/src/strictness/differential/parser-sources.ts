@@ -152,7 +152,8 @@ master_process off;
 worker_processes 1;
 pid ${folder}/nginx.pid;
 error_log ${folder}/error.log crit;
-events { worker_connections 512; }
+worker_rlimit_nofile 16384;
+events { worker_connections 8192; }
 http {
   client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy; fastcgi_temp_path ${folder}/fastcgi;
   uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;

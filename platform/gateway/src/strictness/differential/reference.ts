@@ -36,12 +36,13 @@ export class Reference {
     this.server.maxHeadersCount = 0;
     const take = (request: IncomingMessage, response: ServerResponse): void => {
       const { reading } = request.socket as unknown as Wire;
-      const read = readRequest(request, response.shouldKeepAlive ? null : reading);
+      const read = readRequest(request);
       reading.requests.push(read);
       request.setEncoding('latin1');
       request.on('data', (chunk: string) => (read.body += chunk));
       request.on('end', () => {
         read.isWhole = true;
+        if (!response.shouldKeepAlive) reading.isOver = true;
         response.end();
       });
       request.on('error', () => {});
@@ -49,7 +50,8 @@ export class Reference {
     for (const event of ['request', 'checkContinue', 'checkExpectation']) this.server.on(event, take);
     this.server.on('connect', (request: IncomingMessage, wire: Duplex) => {
       const { reading } = wire as Wire;
-      reading.requests.push({ ...readRequest(request, reading), isWhole: true });
+      reading.isOver = true;
+      reading.requests.push({ ...readRequest(request), isWhole: true });
     });
     // Not destroyed at once: requests before the fault were read, and end.
     this.server.on('clientError', (error: NodeJS.ErrnoException, wire: Duplex) => {
@@ -76,8 +78,7 @@ class Wire extends Duplex {
   }
 }
 
-function readRequest(request: IncomingMessage, ending: Reading | null): ReadRequest {
-  if (ending !== null) ending.isOver = true;
+function readRequest(request: IncomingMessage): ReadRequest {
   return {
     method: request.method ?? '',
     target: request.url ?? '',
