@@ -1,5 +1,8 @@
 /** Sessions of the whole application: what wakes together stays signed in, what has ended is refused at every gateway. */
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { FeedStream } from '../feed-stream.ts';
@@ -156,6 +159,83 @@ test('a changed password ends the other sessions, a deleted account all of them'
   const ownStreams = await inUse(own);
   await dee.api.call('DELETE', '/api/users/me', { password: next });
   await assertGone(t, own, ownStreams);
+});
+
+/** Browsers that use their sessions without a pause, each refreshing now and then as if its access had lapsed. */
+class Browsing {
+  readonly failures: string[] = [];
+  requests = 0;
+  private isOver = false;
+  private readonly running: Promise<void>;
+
+  constructor(sessions: readonly Session[], origins: readonly string[]) {
+    this.running = Promise.all(sessions.map((session) => this.browse(session, origins))).then(() => undefined);
+  }
+
+  async end(): Promise<void> {
+    this.isOver = true;
+    await this.running;
+  }
+
+  private async browse(session: Session, origins: readonly string[]): Promise<void> {
+    let cookies = { access: '', refresh: session.refresh };
+    for (let turn = 0; !this.isOver; turn += 1) {
+      const origin = origins[turn % origins.length]!;
+      const path = turn % 2 === 0 ? '/api/users/me' : '/api/feed';
+      const cookie = turn % 10 === 0 ? cookies.refresh : `${cookies.access}; ${cookies.refresh}`;
+      try {
+        const answer = await fetch(origin + path, { headers: { cookie } });
+        await answer.text();
+        this.requests += 1;
+        if (answer.status !== 200) this.failures.push(`${path} ${answer.status}`);
+        if (answer.headers.getSetCookie().length === 2) cookies = cookiesOf(answer);
+      } catch (error) {
+        this.failures.push(`${path} ${String((error as Error).cause ?? error)}`);
+      }
+    }
+  }
+}
+
+test('a new signing key takes over under load, and nobody notices', async () => {
+  const fay = await somebody(yard.origin, 'fay');
+  const sessions = await Promise.all(Array.from({ length: 4 }, () => signIn(fay)));
+  const browsing = new Browsing(sessions, [yard.origin, second.origin]);
+  const { privateKey } = generateKeyPairSync('ed25519');
+  // As old as a key that has been published for long enough: it signs from when it is seen.
+  const createdAt = Date.now() - 2 * 3_600_000;
+  const key = { ...privateKey.export({ format: 'jwk' }), kid: 'by-hand', alg: 'EdDSA', use: 'sig', createdAt };
+  const file = path.join(yard.folder, '.yard/keys/gateway-by-hand.private.jwk.json');
+  await writeFile(`${file}.new`, JSON.stringify(key), { mode: 0o600 });
+  await rename(`${file}.new`, file);
+  for (const origin of [yard.origin, second.origin])
+    await eventually('both keys are published', async () => {
+      const { keys } = (await (await fetch(`${origin}/.well-known/jwks.json`)).json()) as { keys: { kid: string }[] };
+      return keys.some(({ kid }) => kid === 'by-hand') && keys.some(({ kid }) => kid.startsWith('day-'));
+    });
+  const headOf = (token: string): { kid: string } =>
+    JSON.parse(Buffer.from(token.split('.')[0]!, 'base64url').toString()) as { kid: string };
+  await eventually('it signs', async () => headOf((await signIn(fay)).token).kid === 'by-hand');
+  const before = browsing.requests;
+  await eventually('it is used', () => Promise.resolve(browsing.requests > before + 200), 30_000);
+  for (const { token } of sessions) {
+    assert.ok(headOf(token).kid.startsWith('day-'));
+    assert.equal(await statusOf(second.origin, byToken(token)), 200);
+  }
+  await browsing.end();
+  assert.deepEqual(browsing.failures, []);
+});
+
+test('sessions are used and refreshed on while the gateway gives its door to a successor', async () => {
+  const gil = await somebody(yard.origin, 'gil');
+  const sessions = await Promise.all(Array.from({ length: 8 }, () => signIn(gil)));
+  const browsing = new Browsing(sessions, [yard.origin]);
+  const { code, stdout, stderr } = await yard.yard('swap', 'gateway');
+  assert.equal(code, 0, stdout + stderr);
+  const before = browsing.requests;
+  await eventually('the successor is used', () => Promise.resolve(browsing.requests > before + 200), 30_000);
+  await browsing.end();
+  assert.deepEqual(browsing.failures, []);
+  for (const { token } of sessions) assert.equal(await statusOf(yard.origin, byToken(token)), 200);
 });
 
 test('what has ended is refused while the session store is away, at a gateway that starts then too', async (t) => {
