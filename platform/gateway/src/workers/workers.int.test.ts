@@ -1,5 +1,6 @@
 /** Several processes at one door: both serve, one page counts for both, and nothing is lost that need not when one dies or all leave. */
 import assert from 'node:assert/strict';
+import { Agent } from 'node:http';
 import { test } from 'node:test';
 import { takeOver, untilGone } from '../testing/gateway-process.ts';
 import {
@@ -103,6 +104,38 @@ test(
     const page = await metricsOf(first);
     assert.equal(requestsIn(page), sent);
     assert.match(page, /^gateway_worker_deaths_total 0$/m);
+  },
+);
+
+test('connections that arrive together lose no byte, whichever worker gets them', { timeout: 60_000 }, async (t) => {
+  const { first } = await startHandoverYard(t, (asked, response) => void asked.pipe(response), TWO);
+  await untilServing(first, 2);
+  const brief = new Agent({ keepAlive: false });
+  const bodies = Array.from({ length: 300 }, (_, nth) => `${nth} `.repeat(1_000));
+  const answers = await Promise.all(bodies.map((body) => ask(brief, first.port, '/', body)));
+  assert.ok(answers.every((said, nth) => said === `200 ${bodies[nth]}`));
+});
+
+test(
+  'a worker that hangs keeps its last counts on the page',
+  {
+    timeout: 60_000,
+  },
+  async (t) => {
+    const { first } = await startHandoverYard(t, (_asked, response) => response.end('got'), TWO);
+    await untilServing(first, 2);
+    const before = agentOf(t);
+    await Promise.all(Array.from({ length: 100 }, () => ask(before, first.port, '/')));
+    const counted = requestsIn(await metricsOf(first));
+    const [, worker] = await healthOf(first);
+    process.kill(worker!.pid!, 'SIGSTOP');
+    t.after(() => isAlive(worker!.pid!) && process.kill(worker!.pid!, 'SIGKILL'));
+    const page = await metricsOf(first);
+    assert.ok(requestsIn(page) >= counted);
+    assert.match(page, /^gateway_workers_silent 1$/m);
+    process.kill(worker!.pid!, 'SIGCONT');
+    await untilServing(first, 2);
+    assert.match(await metricsOf(first), /^gateway_workers_silent 0$/m);
   },
 );
 

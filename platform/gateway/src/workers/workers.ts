@@ -17,6 +17,8 @@ const FIGURES_MS = 1_000;
 const LOOK_EVERY_MS = 2_000;
 /** One that has not answered for so long does nothing else either, and is ended by force. */
 const SILENT_MAX_MS = 30_000;
+/** Who has not told of a connection after so long (they do within 50 ms) gets no more of them until it says something. */
+const WORD_MS = 500;
 /** Beyond the time that a worker itself takes to leave. */
 const LEAVE_MORE_MS = 1_000;
 
@@ -59,6 +61,8 @@ export class Workers {
   private readonly tally = new Tally();
   private readonly others: readonly WorkerProcess[];
   private readonly heardAtMs = new Map<number, number>();
+  /** When those were first given a connection that have said nothing of it yet. */
+  private readonly givenSinceMs = new Map<number, number>();
   private deaths = 0;
   private cancelLook = (): void => {};
   private isStarted = false;
@@ -70,11 +74,7 @@ export class Workers {
     this.spread = new Spread({
       open: options.openConnections,
       tell: (open) => this.tellSpread(open),
-      give: (to, name, socket, failed) => {
-        const channel = this.others.find(({ number }) => number === to)?.channel ?? null;
-        if (channel === null) failed();
-        else channel.tellWith('connection', { to, name }, socket, failed);
-      },
+      give: (to, name, socket, failed) => this.give(to, name, socket, failed),
       clock: options.clock,
     });
     this.others = Array.from({ length: options.count - 1 }, (_, index) => this.another(index + 2));
@@ -139,6 +139,7 @@ export class Workers {
           this.spread.tellNow();
         },
         connections: ({ open }) => {
+          this.givenSinceMs.delete(number);
           if (!one.isServing) return;
           this.spread.hear(number, open);
           this.spread.changed();
@@ -167,6 +168,7 @@ export class Workers {
       onEnded: (isDeath) => {
         if (isDeath) this.deaths += 1;
         this.tally.ended(number);
+        this.givenSinceMs.delete(number);
         this.spread.changed();
       },
     });
@@ -186,13 +188,24 @@ export class Workers {
       one.channel?.tell('spread', { open: [...open].filter(([worker]) => worker !== one.number) });
   }
 
-  /** One of them gives a connection to another, or to the first; where that one is gone, it stays with the first. */
+  /** One of them gives a connection to another, or to the first. */
   private passOn(to: number, name: SocketName, socket: Socket | undefined): void {
-    // Its client left on the way.
-    if (socket === undefined) return;
-    const channel = this.others.find(({ number, isServing }) => number === to && isServing)?.channel ?? null;
-    if (channel === null) this.spread.take(name, socket);
-    else channel.tellWith('connection', { to, name }, socket, () => this.spread.take(name, socket));
+    // Without it, its client left on the way.
+    if (socket !== undefined) this.give(to, name, socket, () => this.spread.take(name, socket));
+  }
+
+  /** `failed`: it is not there, or has said nothing since it was given another one, and may be unable to serve. */
+  private give(to: number, name: SocketName, socket: Socket, failed: () => void): void {
+    const one = this.others.find(({ number }) => number === to);
+    const nowMs = this.options.clock.nowMs();
+    const sinceMs = this.givenSinceMs.get(to) ?? nowMs;
+    if (one === undefined || one.channel === null || !one.isServing || nowMs - sinceMs > WORD_MS) {
+      this.spread.forget(to);
+      this.spread.changed();
+      return failed();
+    }
+    this.givenSinceMs.set(to, sinceMs);
+    one.channel.tellWith('connection', { to, name }, socket, failed);
   }
 
   /** Null: it does not answer, or is not there. */
