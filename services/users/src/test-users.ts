@@ -37,6 +37,8 @@ export interface TestUsers {
   ask(method: string, path: string, more?: Asked): Promise<Answer>;
   /** As a service; default the gateway. */
   asService(method: string, path: string, body?: unknown, service?: string): Promise<Answer>;
+  /** Headers by which the gateway says that it is the gateway. */
+  serviceHeaders(): { readonly authorization: string };
   signUp(handle: string, more?: { name?: string; email?: string }): Promise<TestPerson>;
   /** Headers by which the gateway says who asks. */
   identityOf(who: { id: string; handle: string; name: string }, sessionId?: string): Record<string, string>;
@@ -84,6 +86,7 @@ export async function startTestUsers(): Promise<TestUsers> {
     tcpPort: assembled.endpoints!['tcp']!.port,
     ask,
     identityOf,
+    serviceHeaders: () => ({ authorization: `Bearer ${keys.service('gateway')}` }),
     asService: (method, path, body, service = 'gateway') =>
       ask(method, path, {
         body,

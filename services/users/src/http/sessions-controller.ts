@@ -1,9 +1,10 @@
 /** HTTP of sessions, for the gateway alone. */
-import { Controller, Get, HttpCode, Inject, Post } from '@nestjs/common';
+import { Controller, Get, HttpCode, Inject, Post, Req } from '@nestjs/common';
 import { endedQuery, endSessions as endSessionsBody, refreshRequest, signIn } from '@switchyard/contracts/session';
 import type { endedSessions, GrantedSession, SignIn } from '@switchyard/contracts/session';
 import { accepted } from '@switchyard/kit/errors';
 import { ServiceOnly, ValidBody, ValidQuery } from '@switchyard/kit/nest/decorators';
+import type { Request } from 'express';
 import type { z } from 'zod';
 import type { Users } from '../commands/context.ts';
 import { endSessions } from '../commands/sessions/end-sessions.ts';
@@ -27,8 +28,12 @@ export class SessionsController {
 
   @Post('refresh')
   @HttpCode(200)
-  async refresh(@ValidBody(refreshRequest) body: z.infer<typeof refreshRequest>): Promise<GrantedSession> {
-    return accepted(await refreshSession(this.users, body.refreshToken));
+  async refresh(
+    @ValidBody(refreshRequest) body: z.infer<typeof refreshRequest>,
+    @Req() { socket }: Request,
+  ): Promise<GrantedSession> {
+    const isAwaited = (): boolean => !socket.destroyed && !socket.readableEnded;
+    return accepted(await refreshSession(this.users, body.refreshToken, isAwaited));
   }
 
   @Post('end')

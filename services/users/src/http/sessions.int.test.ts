@@ -104,6 +104,48 @@ test('a token is good for its grace even when its successor was rotated too', as
   assert.equal((await refresh(second)).body.refreshToken, third);
 });
 
+test('a token is not rotated for somebody who has gone: it is good when he comes back, however late', async () => {
+  await users.signUp('gone');
+  const session = await open('gone');
+  const gone = new AbortController();
+  const { promise: mayGoOn, resolve: goOn } = Promise.withResolvers<void>();
+  const { promise: isLocked, resolve: locked } = Promise.withResolvers<void>();
+  // The database stands still for this session.
+  const standing = users.db.transaction(async (tx) => {
+    await tx.query('SELECT id FROM session WHERE id = $1 FOR UPDATE', [session.sessionId]);
+    locked();
+    await mayGoOn;
+  });
+  await isLocked;
+  const { authorization } = users.serviceHeaders();
+  const asked = fetch(`${users.url}/internal/sessions/refresh`, {
+    method: 'POST',
+    headers: { authorization, 'content-type': 'application/json' },
+    body: JSON.stringify({ refreshToken: session.refreshToken }),
+    signal: gone.signal,
+  });
+  await isWaitedFor(session.sessionId);
+  gone.abort();
+  await assert.rejects(asked);
+  // What arrives later than the end of that connection has been answered.
+  for (let turn = 0; turn < 3; turn += 1) await users.ask('GET', '/health/live');
+  goOn();
+  await standing;
+  await users.db.transaction((tx) => tx.query('SELECT id FROM session WHERE id = $1 FOR UPDATE', [session.sessionId]));
+  pass(11);
+  assert.equal((await refresh(session.refreshToken)).status, 200);
+});
+
+/** Somebody's transaction waits for a lock. */
+async function isWaitedFor(what: string): Promise<void> {
+  const deadline = AbortSignal.timeout(5_000);
+  for (;;) {
+    const waiting = await users.db.query("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+    if (waiting.length > 0) return;
+    if (deadline.aborted) throw new Error(`nobody waits for ${what}`);
+  }
+}
+
 test('a token replayed after its grace ends the whole family', async () => {
   await users.signUp('stolen');
   const session = await open('stolen');

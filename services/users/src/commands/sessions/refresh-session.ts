@@ -14,16 +14,24 @@ import { findAccount } from '../../store/accounts.ts';
 import { endSession, findSaltOfRotated, lockSessionOfFamily, rotate } from '../../store/sessions.ts';
 import type { StoredSession } from '../../store/sessions.ts';
 import type { Users } from '../context.ts';
+import { transact } from '../transact.ts';
 
 /**
  * Presented again within the grace of its rotation, a token leads to the successor that it led to before.
  * A family key whose secret is neither the good one nor rotated just now can only come from somebody who kept an old
  * token of the family (RFC 9700 section 4.14.2): the family ends, and so do its access tokens.
+ *
+ * Where nobody waits for the answer any more nothing is rotated: the successor would be lost, and the next one to present the token,
+ * some time after its grace, would look like a thief. It happens when this process or its database stood still for a while.
  */
-export async function refreshSession(users: Users, written: string): Promise<GrantedSession | Refusal> {
+export async function refreshSession(
+  users: Users,
+  written: string,
+  isAwaited: () => boolean,
+): Promise<GrantedSession | Refusal> {
   const token = parseToken(written);
   if (token === null) return refreshRefused();
-  const granted = await users.db.transaction(async (tx) => {
+  const granted = await transact<GrantedSession | null>(users.db, async (tx) => {
     const session = await lockSessionOfFamily(tx, storedHash(token.family));
     if (session === null) return null;
     const now = users.now();
@@ -31,7 +39,9 @@ export async function refreshSession(users: Users, written: string): Promise<Gra
       await endSession(tx, session.id, now);
       return null;
     }
-    return (await successor(tx, users, { session, token, now })) ?? endedByReplay(tx, session, now);
+    const next = await successor(tx, users, { session, token, now });
+    if (next === null) return endedByReplay(tx, session, now);
+    return isAwaited() ? next : refreshRefused();
   });
   return granted ?? refreshRefused();
 }
