@@ -4,7 +4,7 @@ import type { Clock } from '@switchyard/kit/clock';
 import type { Logger } from '@switchyard/kit/log';
 import { Channel, lineOf } from './channel.ts';
 import type { OnNotice } from './channel.ts';
-import type { Notices, WorkerFigures } from './messages.ts';
+import type { Notices, WantedFigures, WorkerFigures } from './messages.ts';
 
 /** How long the first one is waited for. */
 const WORD_MS = 2_000;
@@ -14,7 +14,7 @@ export interface FirstLinkOptions {
   readonly process: NodeJS.Process;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly figures: (forget: readonly string[]) => Promise<WorkerFigures>;
+  readonly figures: (wanted: WantedFigures) => Promise<WorkerFigures>;
   readonly onNotice: Omit<OnNotice, 'welcome' | 'leave'>;
   /** To leave, and how; told again when there is no time any more. */
   readonly onLeave: (how: Notices['leave']) => void;
@@ -40,7 +40,7 @@ export class FirstLink {
       line: lineOf(process),
       after: clock.after,
       onNotice: { ...options.onNotice, welcome: welcome.resolve, leave },
-      onQuestion: { figures: ({ forget }) => options.figures(forget) },
+      onQuestion: { figures: options.figures },
       onFault: (error) => log.error({ err: error }, 'the first worker could not be answered'),
     });
     process.on('message', (message, socket) => this.channel.take(message, socket as Socket | undefined));

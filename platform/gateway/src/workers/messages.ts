@@ -31,14 +31,21 @@ export interface Notices {
 
 /** Asked, and answered within a time. */
 export interface Questions {
-  /** The first to another one; `forget`: deployments that left, and were told of for the last time. */
-  readonly figures: { readonly asked: { readonly forget: readonly string[] }; readonly answer: WorkerFigures };
+  readonly figures: { readonly asked: WantedFigures; readonly answer: WorkerFigures };
   /** To the first, by one that leaves, with the last of what it has counted; waits for the word that it has come. */
   readonly farewell: { readonly asked: WorkerFigures; readonly answer: true };
   /** To the first, who counts for all; as `TakesLimit` answers. */
   readonly limit: { readonly asked: { readonly key: string; readonly rate: Rate }; readonly answer: number };
   /** The same for an attempt to sign in; the seconds after which one is allowed. */
   readonly 'sign-in': { readonly asked: SignIn; readonly answer: number };
+}
+
+/** What the first one wants to know of another one. */
+export interface WantedFigures {
+  /** Deployments that left, and were told of for the last time. */
+  readonly forget: readonly string[];
+  /** With those of the process, which take a while to find out where there are many connections. */
+  readonly withProcess: boolean;
 }
 
 export interface SignIn {
@@ -49,6 +56,7 @@ export interface SignIn {
 
 export interface WorkerFigures extends Figures {
   readonly pid: number;
+  /** None where they were not asked for. */
   readonly process: readonly ProcessFamily[];
 }
 

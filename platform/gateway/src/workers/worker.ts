@@ -5,6 +5,7 @@ import { createMetrics } from '@switchyard/kit/metrics';
 import type { GatewayEnvironment } from '../config.ts';
 import { Gcra } from '../gcra.ts';
 import { inheritedSockets } from '../handover/inherited-sockets.ts';
+import { readFigures } from '../observe/figures.ts';
 import { composeServing, workerFigures } from '../serving.ts';
 import type { Serving } from '../serving.ts';
 import { SignInLimit } from '../sessions/sign-in-limit.ts';
@@ -40,10 +41,11 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     process,
     clock: systemClock,
     log,
-    figures: async (forget) => {
-      const { metrics } = await composed;
+    figures: async ({ forget, withProcess }) => {
+      const { metrics, gauges } = await composed;
       metrics.forget(forget);
-      return workerFigures(await composed, processMetrics, process.pid, nowMs());
+      if (withProcess) return workerFigures(await composed, processMetrics, process.pid, nowMs());
+      return { ...readFigures(metrics, gauges, nowMs()), pid: process.pid, process: [] };
     },
     onNotice: {
       'signed out': ({ sessionIds, user }) => void composed.then((serving) => serving.signedOut(sessionIds, user)),
@@ -79,6 +81,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     clock: systemClock,
   });
   spread.guard('door', serving.door.server);
+  if (serving.door.tls !== null) spread.guard('door-tls', serving.door.tls.server);
   const stopped = new AbortController();
   void open(serving, link, environment, stopped.signal).then(
     () => log.info({ epoch: serving.routing.epoch }, 'serves at the door'),
@@ -108,9 +111,10 @@ async function open(serving: Serving, link: FirstLink, environment: GatewayEnvir
   await serving.endedKnown();
   const { isReady } = await link.welcome;
   if (isReady) serving.wasReady();
-  const { door } = inheritedSockets(environment, process.pid);
-  if (door === null) throw new Error('it was given no door');
+  const { door, 'door-tls': secure } = inheritedSockets(environment, process.pid);
+  if (door === null || (secure === null && serving.door.tls !== null)) throw new Error('it was given no door');
   signal.throwIfAborted();
   await serving.door.listen(door);
+  await serving.door.listenSecure(secure, environment.HOST);
   link.channel.tell('serving', {});
 }

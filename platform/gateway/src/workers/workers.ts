@@ -5,7 +5,7 @@ import type { Logger } from '@switchyard/kit/log';
 import type { GivenSockets, SocketName } from '../handover/inherited-sockets.ts';
 import type { Counts } from '../observe/figures.ts';
 import type { OnNotice, OnQuestion } from './channel.ts';
-import type { NoticeName, Notices, WorkerFigures } from './messages.ts';
+import type { NoticeName, Notices, WantedFigures, WorkerFigures } from './messages.ts';
 import { Spread } from './spread.ts';
 import { Tally } from './tally.ts';
 import { WorkerProcess } from './worker-process.ts';
@@ -102,7 +102,7 @@ export class Workers {
     const { count, own } = this.options;
     this.tally.forget(forget);
     const answers = await Promise.all(
-      this.others.map(async (one) => [one.number, await this.ask(one, forget)] as const),
+      this.others.map(async (one) => [one.number, await this.ask(one, { forget, withProcess: true })] as const),
     );
     const ofFirst = await own();
     const workers = new Map<number, WorkerFigures>([[1, ofFirst]]);
@@ -209,8 +209,8 @@ export class Workers {
   }
 
   /** Null: it does not answer, or is not there. */
-  private async ask({ number, channel }: WorkerProcess, forget: readonly string[]): Promise<WorkerFigures | null> {
-    const answer = (await channel?.ask('figures', { forget }, FIGURES_MS)) ?? null;
+  private async ask({ number, channel }: WorkerProcess, wanted: WantedFigures): Promise<WorkerFigures | null> {
+    const answer = (await channel?.ask('figures', wanted, FIGURES_MS)) ?? null;
     if (answer === null) return null;
     this.heardAtMs.set(number, this.options.clock.nowMs());
     this.tally.take(number, answer.counts);
@@ -219,7 +219,7 @@ export class Workers {
 
   private async look(): Promise<void> {
     const { clock, log } = this.options;
-    await Promise.all(this.others.map((one) => this.ask(one, [])));
+    await Promise.all(this.others.map((one) => this.ask(one, { forget: [], withProcess: false })));
     for (const one of this.others) {
       const silentMs = clock.nowMs() - (this.heardAtMs.get(one.number) ?? 0);
       if (one.pid === null || silentMs < SILENT_MAX_MS) continue;
