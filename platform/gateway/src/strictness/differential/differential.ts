@@ -36,7 +36,7 @@ export interface Outcome {
   readonly accepted: number;
   readonly refused: number;
   readonly differences: readonly (Difference & { readonly lane: string })[];
-  /** By parser, then by status and what of the target it may have disliked. */
+  /** How often, by service and status. */
   readonly refusedByService: ReadonlyMap<string, number>;
 }
 
@@ -85,8 +85,8 @@ export async function compare(lanes: readonly Lane[], wanted: Wanted): Promise<O
       const { decisions, seen } = await settled(lane, conversations);
       const judgement = judge(conversations, decisions, seen);
       differences.push(...judgement.differences.map((one) => ({ ...one, lane: lane.name })));
-      for (const [what, times] of judgement.refusedByService) {
-        const key = `${lane.name}: ${what}`;
+      for (const [status, times] of judgement.refusedByService) {
+        const key = `${lane.name} with ${status}`;
         refusedByService.set(key, (refusedByService.get(key) ?? 0) + times);
       }
       sum.accepted += judgement.accepted;

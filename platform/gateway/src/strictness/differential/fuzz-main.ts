@@ -43,6 +43,6 @@ test(`${count} cases of seed ${seed}`, async (t) => {
     for (const one of outcome.differences) if ((shown += 1) <= SHOWN_MAX) say(described(one));
     say(`${cases} cases, ${requests} requests meant, ${accepted} accepted, ${refused} refused, ${shown} differences`);
   }
-  for (const [what, times] of refusals) say(`refused by the service itself, ${times} times: ${what}`);
+  for (const [what, times] of refusals) say(`passed on, and refused by ${what}: ${times}`);
   if (shown > 0) throw new Error(`${shown} differences`);
 });

@@ -37,7 +37,7 @@ export interface Judgement {
   /** Requests that the gateway refused or answered itself. */
   readonly refused: number;
   /** Statuses by which a service refused what the gateway passed on, and how often. */
-  readonly refusedByService: ReadonlyMap<string, number>;
+  readonly refusedByService: ReadonlyMap<number, number>;
 }
 
 /** What a service answers to what its own parser does not take. */
@@ -52,7 +52,7 @@ export function judge(
   seen: readonly Seen[],
 ): Judgement {
   const differences: Difference[] = [];
-  const refusedByService = new Map<string, number>();
+  const refusedByService = new Map<number, number>();
   const decided = byId(decisions, ({ requestId }) => requestId);
   const unmatched = byId(seen, ({ id }) => id);
   let accepted = 0;
@@ -84,7 +84,7 @@ export function judge(
         else if (service === null) {
           if (!SERVICE_REFUSALS.has(answer.status))
             differs(`${decision.method} ${decision.path}, answered by ${answer.status}, reached nobody`);
-          count(refusedByService, `${answer.status} to ${shapeOf(request.target)}`);
+          refusedByService.set(answer.status, (refusedByService.get(answer.status) ?? 0) + 1);
         } else {
           accepted += 1;
           for (const what of mismatches(request, decision, service, answer)) differs(what);
@@ -121,9 +121,16 @@ function judgeUnanswered(
       }
       decisions.splice(at, 1);
       accepted += 1;
-      const readings = (meant === undefined ? conversations : [meant]).flatMap(({ reading }) => reading.requests);
-      const isRead = readings.some(
-        ({ isWhole, method, body }) => isWhole && method === service.method && body === service.body,
+      // Damage may have given it the id of another case.
+      const isRead = conversations.some(({ reading }) =>
+        reading.requests.some(
+          ({ isWhole, method, target, body }) =>
+            isWhole &&
+            method === service.method &&
+            body === service.body &&
+            queryOf(target) === queryOf(service.target) &&
+            (!isPlainPath(target) || pathOf(target) === pathOf(service.target)),
+        ),
       );
       if (!isRead) differences.push({ one, what: `a service saw ${what}, which llhttp does not` });
       for (const fault of headFaults(service)) differences.push({ one, what: fault });
@@ -208,10 +215,6 @@ function queryOf(target: string): string {
 }
 /** One that no normal form changes. */
 const isPlainPath = (target: string): boolean => /^(?:\/[\w~!$&'()*+,=:@-]+)+(?:\?|$)/.test(target);
-/** What of a target may displease a parser, for counting. */
-const shapeOf = (target: string): string =>
-  [...new Set(target.replace(/[\w/.~-]/g, ''))].sort((a, b) => (a < b ? -1 : 1)).join('');
-
 function byId<T>(all: readonly T[], idOf: (one: T) => string): Map<string, T[]> {
   const found = new Map<string, T[]>();
   for (const one of all) {
@@ -227,5 +230,3 @@ function takeOne<T>(from: ReadonlyMap<string, T[]>, id: string, fits: (one: T) =
   const at = same.findIndex(fits);
   return at === -1 ? null : same.splice(at, 1)[0]!;
 }
-
-const count = (counts: Map<string, number>, what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
