@@ -23,6 +23,8 @@ interface Shared {
   readonly result: Promise<OpenedSession | Refusal>;
   /** By the clock that only grows: a jump of the other one would share for hours, and a replay would go unnoticed. */
   untilMs: number;
+  /** Those who wait for the turn; null since it came. */
+  tabs: (() => boolean)[] | null;
 }
 
 const SHARED_MAX = 10_000;
@@ -56,12 +58,17 @@ export class Refresher {
   /**
    * A new session state for a refresh token. Tabs that wake together bring the same token: the first one rotates it, the others
    * get what it got, for some seconds more. A refusal is NOT_SIGNED_IN or SESSIONS_UNAVAILABLE.
+   *
+   * @param isWanted whether who asks still waits: for tabs that have all gone before their turn came nothing is rotated
    */
-  async refresh(refreshToken: string): Promise<OpenedSession | Refusal> {
+  async refresh(refreshToken: string, isWanted: () => boolean): Promise<OpenedSession | Refusal> {
     const known = this.shared.get(refreshToken);
-    if (known !== undefined && known.untilMs > this.nowMs()) return this.unlessEnded(await known.result);
+    if (known !== undefined && known.untilMs > this.nowMs()) {
+      known.tabs?.push(isWanted);
+      return this.unlessEnded(await known.result);
+    }
     const begun = Promise.withResolvers<OpenedSession | Refusal>();
-    const entry: Shared = { result: begun.promise, untilMs: Infinity };
+    const entry: Shared = { result: begun.promise, untilMs: Infinity, tabs: [isWanted] };
     this.shared.set(refreshToken, entry);
     try {
       const result = await this.rotate(refreshToken, entry);
@@ -103,7 +110,10 @@ export class Refresher {
   /** The grace counts from when the store was asked, and the wait for the answer is over by then. */
   private async rotate(refreshToken: string, entry: Shared): Promise<OpenedSession | Refusal> {
     let askedAtMs = 0;
-    const granted = await this.turns.take(() => {
+    const granted = await this.turns.take(async () => {
+      const { tabs } = entry;
+      entry.tabs = null;
+      if (!tabs!.some((isWanted) => isWanted())) return null;
       askedAtMs = this.nowMs();
       return this.store.refresh(refreshToken);
     });

@@ -166,6 +166,33 @@ test('a thousand sessions that refresh at the same time all go on', async (t) =>
   assert.equal(store.rotations, 1_000);
 });
 
+test('for a tab that has gone before its turn came nothing is rotated', async (t) => {
+  const { store, tab, url, lines } = await start(t);
+  const held = holdRefreshes(store);
+  const busy = Array.from({ length: 16 }, () => tab(`__Host-switchyard-refresh=${store.newFamily()}`));
+  await held.arrived;
+  const cookie = `__Host-switchyard-refresh=${store.newFamily()}`;
+  const gone = new AbortController();
+  const asked = fetch(`${url}/private`, { headers: { cookie }, signal: gone.signal });
+  const deadline = AbortSignal.timeout(5_000);
+  while (store.calls.filter((call) => call === REFRESH).length < 16) await untilNextTurn(deadline);
+  // What is asked later has been answered, so that this has arrived.
+  for (let turn = 0; turn < 3; turn += 1) await fetch(`${url}/-/live`);
+  gone.abort();
+  await assert.rejects(asked);
+  while (!lines.join('').includes('"status":499')) await untilNextTurn(deadline);
+  held.letGo();
+  for (const answer of await Promise.all(busy)) assert.equal(answer.status, 200);
+  store.isGraceOver = true;
+  assert.equal((await tab(cookie)).status, 200);
+  assert.equal(store.calls.filter((call) => call === REFRESH).length, 17);
+});
+
+async function untilNextTurn(deadline: AbortSignal): Promise<void> {
+  deadline.throwIfAborted();
+  await new Promise(setImmediate);
+}
+
 test('what has ended stays so when the clock is set back', () => {
   let nowMs = 1_800_000_000_000;
   const ended = new EndedSessions(

@@ -51,7 +51,7 @@ async function refreshSession(parts: SessionRoutesParts, request: Request, respo
   const exchange = exchangeOf(request);
   const token = cookieOf(exchange.cookie, REFRESH_COOKIE);
   if (token === '') throw new RefusedRequest(refuse(errors.NOT_SIGNED_IN));
-  const opened = await parts.refresher.refresh(token);
+  const opened = await parts.refresher.refresh(token, () => exchange.isWanted);
   if (isRefusal(opened) && opened.error === errors.NOT_SIGNED_IN) exchange.setCookies = CLEARED_COOKIES;
   answerOpened(response, accepted(opened));
 }

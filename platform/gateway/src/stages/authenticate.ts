@@ -82,7 +82,7 @@ async function refreshInPassing(
   parts: Authentication,
   token: string,
 ): Promise<Grant | Refusal | null> {
-  const opened = await parts.refresher.refresh(token);
+  const opened = await parts.refresher.refresh(token, () => exchange.isWanted);
   if (!isRefusal(opened)) {
     exchange.setCookies = opened.cookies;
     return opened.grant;
