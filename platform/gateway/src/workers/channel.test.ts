@@ -11,7 +11,11 @@ const rate = { requests: 1, windowMs: 1_000 };
 function connected(clock: FakeClock, ofFirst: Partial<ChannelOptions>, ofOther: Partial<ChannelOptions> = {}) {
   const end = (to: () => Channel, more: Partial<ChannelOptions>): Channel =>
     new Channel({
-      line: { send: (message) => to().take(structuredClone(message)), sendWith: () => undefined },
+      line: {
+        send: (message) => to().take(structuredClone(message)),
+        sendWith: () => undefined,
+        close: () => undefined,
+      },
       after: clock.after,
       onNotice: {},
       onQuestion: {},

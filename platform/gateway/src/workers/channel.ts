@@ -8,6 +8,8 @@ export interface Line {
   send(message: object): void;
   /** With a connection, which is not open here any more when it was sent. */
   sendWith(message: object, socket: Socket, failed: () => void): void;
+  /** The other side is gone: connections that were not sent are still here. */
+  close(): void;
 }
 
 /** A process at the other end of a channel: a child, or for a child itself its parent. */
@@ -16,19 +18,30 @@ interface Reachable {
   send?(message: object, socket: Socket, options: { keepOpen: boolean }, sent: (error: Error | null) => void): boolean;
 }
 
-export const lineOf = (other: Reachable): Line => ({
-  // Without a callback, what cannot be sent any more would be an error of the process.
-  send: (message) => void other.send?.(message, undefined, undefined, () => undefined),
-  sendWith: (message, socket, failed) => {
-    if (other.send === undefined) return failed();
-    // Else its server would keep a list of what it has given away, and wait for the end of that when it closes.
-    (socket as Socket & { server: unknown }).server = null;
-    other.send(message, socket, { keepOpen: true }, (error) => {
-      if (error === null) socket.destroy();
-      else failed();
-    });
-  },
-});
+export function lineOf(other: Reachable): Line {
+  /** What is to be done with those that wait: Node.js sends one connection at a time, and the next when the other side has it. */
+  const unsent = new Set<() => void>();
+  return {
+    // Without a callback, what cannot be sent any more would be an error of the process.
+    send: (message) => void other.send?.(message, undefined, undefined, () => undefined),
+    sendWith: (message, socket, failed) => {
+      if (other.send === undefined) return failed();
+      // Else its server would keep a list of what it has given away, and wait for the end of that when it closes.
+      (socket as Socket & { server: unknown }).server = null;
+      unsent.add(failed);
+      other.send(message, socket, { keepOpen: true }, (error) => {
+        if (!unsent.delete(failed)) return;
+        if (error === null) socket.destroy();
+        else failed();
+      });
+    },
+    close: () => {
+      const all = [...unsent];
+      unsent.clear();
+      for (const failed of all) failed();
+    },
+  };
+}
 
 export type OnNotice = { readonly [N in NoticeName]?: (said: Notices[N], socket: Socket | undefined) => void };
 export type OnQuestion = {
@@ -104,6 +117,7 @@ export class Channel {
   /** The other side is gone: nobody waits for its answers any more. */
   close(): void {
     this.isClosed = true;
+    this.options.line.close();
     for (const settle of this.waiting.values()) settle(null);
   }
 

@@ -99,19 +99,18 @@ export class Workers {
 
   /** `forget`: deployments that left, and were told of for the last time. */
   async figures(forget: readonly string[]): Promise<AllFigures> {
-    const { count, own } = this.options;
     this.tally.forget(forget);
     const answers = await Promise.all(
       this.others.map(async (one) => [one.number, await this.ask(one, { forget, withProcess: true })] as const),
     );
-    const ofFirst = await own();
+    const ofFirst = await this.options.own();
     const workers = new Map<number, WorkerFigures>([[1, ofFirst]]);
     for (const [number, answer] of answers) if (answer !== null) workers.set(number, answer);
     const first: WorkerState = { worker: 1, pid: process.pid, stage: 'serving' };
     return {
       counts: this.tally.sum(ofFirst.counts),
       workers,
-      states: [first, ...this.others.map(({ number, pid, stage }) => ({ worker: number, pid, stage }))].slice(0, count),
+      states: [first, ...this.others.map(({ number, pid, stage }) => ({ worker: number, pid, stage }))],
       deaths: this.deaths,
     };
   }
