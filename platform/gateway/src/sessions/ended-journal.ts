@@ -111,12 +111,14 @@ export class EndedJournal {
     this.isReading = false;
   }
 
-  /** One write of whole lines at the end of the file, which several may do at once. */
+  /** One write of whole lines at the end of the file, which several may do at once. The first one ends whatever was torn before it. */
   private async write(): Promise<void> {
     const ids = [...this.unwritten];
     const file = await open(join(this.options.directory, `${this.quarter}.log`), 'a', 0o600);
     try {
-      await file.write(ids.map((id) => `${id}\n`).join(''));
+      const text = `\n${ids.join('\n')}\n`;
+      const { bytesWritten } = await file.write(text);
+      if (bytesWritten < text.length) throw new Error('only a part could be written: is the disk full?');
     } finally {
       await file.close();
     }
