@@ -5,14 +5,14 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { machine } from '../report.ts';
 import { CASES } from './cases.ts';
+import type { Case } from './cases.ts';
 import { Absent } from './contestants/contestant.ts';
 import type { Surroundings } from './contestants/contestant.ts';
 import { nativeProxies } from './contestants/native-proxies.ts';
 import { nodePeers } from './contestants/node-peers.ts';
 import { switchyardOnBothCores, switchyards } from './contestants/switchyard.ts';
 import { costTable, latencyTable } from './figures.ts';
-import type { Figures } from './figures.ts';
-import { measureCase } from './measurement.ts';
+import { measureCosts, measureLatencies } from './measurement.ts';
 import type { Opened, Plan } from './measurement.ts';
 import { stopAll } from './started-process.ts';
 import { startUpstream } from './upstream.ts';
@@ -70,6 +70,8 @@ const limits = {
 };
 if (Number(process.versions.node.split('.')[0]) < 26) refuse('all of it runs on Node 26: node_modules/.bin/node');
 
+let interruptedBy: NodeJS.Signals | null = null;
+
 async function main(): Promise<void> {
   // What is started inherits it.
   setPriority(Number(values.nice));
@@ -82,7 +84,11 @@ async function main(): Promise<void> {
     await rm(folder, { recursive: true, force: true });
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => void close().finally(() => process.exit(1)));
+    process.once(signal, () => {
+      interruptedBy = signal;
+      console.error(`stopped by ${signal}`);
+      void close().finally(() => process.exit(1));
+    });
   try {
     const upstream = await startUpstream(folder, '0');
     const at: Surroundings = { upstream, folder, proxyCores: '1', otherCores: '0', allCores: '0,1' };
@@ -101,26 +107,30 @@ async function main(): Promise<void> {
       upstreamOrigin: `http://127.0.0.1:${upstream.ports[0]}`,
       tell: (progress) => console.error(progress),
     };
-    for (const one of cases) tell(one, await measureCase(one, opened, plan), absent);
+    for (const one of cases) await tell(one, opened, absent, plan);
   } finally {
     await close();
   }
 }
 
-function tell(one: (typeof CASES)[number], figures: readonly Figures[], absent: readonly string[]): void {
-  const taken = { case: one.name, machine: machine(), at: new Date().toISOString(), ...limits, absent };
-  if (values.json) {
-    console.log(JSON.stringify({ ...taken, figures }));
-    return;
-  }
+/** Measures a case, and writes each table as soon as it is there. */
+async function tell(one: Case, opened: readonly Opened[], absent: readonly string[], plan: Plan): Promise<void> {
   const { rounds, seconds, latencySeconds } = limits;
-  console.log(
-    `\n## ${one.says}\n\n${taken.machine}; ${taken.at}; median (least..most) of ${rounds} rounds of ${seconds} s\n`,
-  );
-  console.log(costTable(figures));
+  const say = (text: string): void => {
+    if (!values.json) console.log(text);
+  };
+  const taken = { case: one.name, machine: machine(), at: new Date().toISOString(), ...limits, absent };
+  say(`\n## ${one.says}\n\n${taken.machine}; ${taken.at}; median (least..most) of ${rounds} rounds of ${seconds} s\n`);
+  const costs = await measureCosts(one, opened, plan);
+  say(costTable(costs));
+  for (const line of absent) say(`\n${line}`);
+  const latencies = latencySeconds === 0 ? [] : await measureLatencies(one, opened, costs, plan);
   if (latencySeconds > 0)
-    console.log(`\nAt half of that, ${rounds} rounds of ${latencySeconds} s:\n\n${latencyTable(figures)}`);
-  for (const line of absent) console.log(`\n${line}`);
+    say(`\nAt half of that, ${rounds} rounds of ${latencySeconds} s:\n\n${latencyTable(latencies)}`);
+  if (values.json) console.log(JSON.stringify({ ...taken, costs, latencies }));
 }
 
-await main();
+await main().catch((error: unknown) => {
+  // What fails then does so because everything is being stopped.
+  if (interruptedBy === null) throw error;
+});

@@ -32,7 +32,11 @@ export interface Figures {
   readonly says: string;
   readonly family: Family;
   readonly costs: readonly CostRound[];
-  /** Empty when latency was not measured. */
+}
+
+export interface LatencyFigures {
+  readonly name: string;
+  readonly says: string;
   readonly latencies: readonly LatencyRound[];
 }
 
@@ -73,7 +77,7 @@ export function costTable(all: readonly Figures[]): string {
 }
 
 /** At half of what each did in the closed loop. */
-export function latencyTable(all: readonly Figures[]): string {
+export function latencyTable(all: readonly LatencyFigures[]): string {
   return markdownTable(
     [
       'proxy',

@@ -5,7 +5,7 @@ import type { Case } from './cases.ts';
 import { closedLoop } from './closed-loop.ts';
 import type { Contestant, OpenContestant } from './contestants/contestant.ts';
 import { median } from '../report.ts';
-import type { CostRound, Figures, LatencyRound } from './figures.ts';
+import type { CostRound, Figures, LatencyFigures, LatencyRound } from './figures.ts';
 import { openLoop } from './open-loop.ts';
 
 /** What the generator of a fixed rate holds on one core together with the upstream. */
@@ -20,7 +20,7 @@ export interface Plan {
   /** Of each closed-loop run. */
   readonly seconds: number;
   readonly warmUpSeconds: number;
-  /** Of each run at a fixed rate; 0: none. */
+  /** Of each run at a fixed rate. */
   readonly latencySeconds: number;
   readonly folder: string;
   readonly loadCores: string;
@@ -34,43 +34,51 @@ export interface Opened {
   readonly open: OpenContestant;
 }
 
-export async function measureCase(one: Case, all: readonly Opened[], plan: Plan): Promise<Figures[]> {
+/** CPU time and throughput in a closed loop, after each has answered rightly and was warmed up. */
+export async function measureCosts(one: Case, all: readonly Opened[], plan: Plan): Promise<Figures[]> {
   for (const { contestant, open } of all) {
     await proveAnswer(one, open.origin, await open.token()).catch((error: unknown) => {
       throw new Error(`${contestant.says} answers wrongly`, { cause: error });
     });
     await warmUp(one, open, plan);
   }
-  const figures = all.map(({ contestant: { name, says, family } }) => ({
-    name,
-    says,
-    family,
-    costs: [] as CostRound[],
-    latencies: [] as LatencyRound[],
-  }));
+  const costs = all.map((): CostRound[] => []);
   for (let round = 1; round <= plan.rounds; round += 1) {
     for (const [index, { contestant, open }] of all.entries()) {
       const cost = await costOfRound(one, open, plan);
       if (cost.faults > 0) throw new Error(`${contestant.says}: ${cost.faults} requests of ${one.says} failed`);
-      figures[index]!.costs.push(cost);
+      costs[index]!.push(cost);
       plan.tell(
         `${one.name} ${round}/${plan.rounds} ${contestant.name}: ${cost.cpuMicros.toFixed(1)} µs, ${Math.round(cost.requestsPerSecond)}/s`,
       );
     }
   }
+  return all.map(({ contestant: { name, says, family } }, index) => ({ name, says, family, costs: costs[index]! }));
+}
+
+/** Latency of each at half of what it did, in the order of `costs`, which is that of `all`. */
+export async function measureLatencies(
+  one: Case,
+  all: readonly Opened[],
+  costs: readonly Figures[],
+  plan: Plan,
+): Promise<LatencyFigures[]> {
   const nginx = all.find(({ contestant }) => contestant.name === 'nginx')?.open ?? null;
-  for (let round = 1; plan.latencySeconds > 0 && round <= plan.rounds; round += 1) {
+  const rates = costs.map((figures) =>
+    Math.min(HIGHEST_RATE, Math.floor(median(figures.costs.map((cost) => cost.requestsPerSecond)) / 2)),
+  );
+  const latencies = all.map((): LatencyRound[] => []);
+  for (let round = 1; round <= plan.rounds; round += 1) {
     for (const [index, { contestant, open }] of all.entries()) {
-      const { costs, latencies } = figures[index]!;
-      const rate = Math.min(HIGHEST_RATE, Math.floor(median(costs.map((cost) => cost.requestsPerSecond)) / 2));
+      const rate = rates[index]!;
       const latency = await latencyOfRound(one, open, nginx, rate, plan);
-      latencies.push(latency);
+      latencies[index]!.push(latency);
       plan.tell(
         `${one.name} ${round}/${plan.rounds} ${contestant.name} at ${rate}/s: p50 ${latency.own.p50Micros} µs, p99 ${latency.own.p99Micros} µs`,
       );
     }
   }
-  return figures;
+  return all.map(({ contestant: { name, says } }, index) => ({ name, says, latencies: latencies[index]! }));
 }
 
 /** By its CPU time: on a busy machine, Node compiles what is hot later. A proxy that needs less than its core is warm all the same. */
