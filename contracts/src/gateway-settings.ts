@@ -69,6 +69,9 @@ const tls = z.strictObject({
   certificate: file('Certificate and its chain, PEM; read again when it changes'),
   key: file('Private key, PEM'),
   port: whole(1, 65_535).default(8443).describe('Port of HTTPS and HTTP/2; the port without TLS redirects there'),
+  publicPort: whole(1, 65_535)
+    .optional()
+    .describe('Port at which clients find it, where something in between maps another one; default: port'),
 });
 
 /** Parsing what it has answered changes nothing, so that the yard can hand it on as it is. */

@@ -1,7 +1,7 @@
 /** An HTTP server that listens or says why not, and closes without cutting anybody off. */
 import { createServer } from 'node:http';
 import type { RequestListener, Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server as NetServer } from 'node:net';
 
 export interface ListenOptions {
   readonly host: string;
@@ -22,7 +22,7 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
 }
 
 /** The same for a server made elsewhere. */
-export async function listenOn(server: Server, options: ListenOptions): Promise<void> {
+export async function listenOn(server: NetServer, options: ListenOptions): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException): void => {
       const where = `${options.host}:${options.port}`;
@@ -42,7 +42,7 @@ export async function listenOn(server: Server, options: ListenOptions): Promise<
   });
 }
 
-export const portOf = (server: Server): number => (server.address() as AddressInfo).port;
+export const portOf = (server: NetServer): number => (server.address() as AddressInfo).port;
 
 /**
  * Takes no new connection, lets every running request end, closes idle connections at once and each other one after its answer.

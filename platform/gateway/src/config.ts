@@ -57,6 +57,11 @@ export const gatewayEnvironment = z.object({
     .max(64)
     .default(1)
     .describe('Number of this worker; the first one starts the others, and gives it to them'),
+  TLS_TICKET_KEYS: z
+    .string()
+    .regex(/^[0-9a-f]{96}$/)
+    .optional()
+    .describe('Keys of TLS session tickets, in hex; the first worker makes them up and gives them to the others'),
   PREDECESSOR_ID: z.string().optional().describe('Who gave the sockets: it goes on until SIGUSR2 says to take over'),
   PREDECESSOR_PORT: z.coerce.number().int().min(1).max(65535).optional().describe('Private port of the predecessor'),
   OPERATOR_TOKEN_SHA256: z

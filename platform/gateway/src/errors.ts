@@ -6,6 +6,7 @@ export const errors = defineErrors('GATEWAY', {
   REQUEST_TIMEOUT: { kind: 'request-timeout', title: 'The request did not arrive in time', retryable: true },
   HEAD_TOO_LARGE: { kind: 'head-too-large', title: 'The head of the request is too large', retryable: false },
   BODY_TOO_LARGE: { kind: 'too-large', title: 'The body is larger than this route allows', retryable: false },
+  TLS_REQUIRED: { kind: 'forbidden', title: 'This is served by HTTPS alone', retryable: false },
   METHOD_NOT_ALLOWED: { kind: 'method-not-allowed', title: 'This method is not served', retryable: false },
   NO_ROUTE: { kind: 'not-found', title: 'No service answers at this path', retryable: false },
   ORIGIN_REFUSED: { kind: 'forbidden', title: 'This origin may not call from a browser', retryable: false },

@@ -1,4 +1,5 @@
 /** Puts the gateway together around what serves, starts it and stops it in order. */
+import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { closeServer, listenOn } from '@switchyard/kit/http/server';
@@ -12,6 +13,7 @@ import { givenSockets, inheritedSockets, listenOnInherited } from './handover/in
 import { answers200, privatePort } from './handover/private-port.ts';
 import type { Companion } from './handover/successor.ts';
 import { adminInterface } from './http/admin-interface.ts';
+import type { FrontDoor } from './door/front-door.ts';
 import { composeServing, LEAVE_WITHIN_MS, STOP_GRACE_MS, workerFigures } from './serving.ts';
 import { SignInLimit } from './sessions/sign-in-limit.ts';
 import { countingForAll } from './workers/shared-limits.ts';
@@ -23,6 +25,8 @@ const FIRST_TABLE_MS = 10_000;
 
 export interface Gateway {
   readonly port: number;
+  /** 0: there is no HTTPS. */
+  readonly tlsPort: number;
   readonly adminPort: number;
   /** SIGUSR2: starts the successor, or takes the door over. */
   told(): Promise<void>;
@@ -48,10 +52,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     deployment: environment.DEPLOYMENT_ID,
     instance: environment.INSTANCE_ID,
   };
+  const ticketKeys = environment.TLS_TICKET_KEYS ?? randomBytes(48).toString('hex');
   const requests = new Gcra();
   const signIns = new SignInLimit(nowMs);
   const serving = await composeServing({
-    environment,
+    environment: { ...environment, TLS_TICKET_KEYS: ticketKeys },
     who,
     log,
     writeLines,
@@ -68,9 +73,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const workers = new Workers({
     count: environment.GATEWAY_SETTINGS.workers,
     own: () => workerFigures(serving, processMetrics, process.pid, nowMs()),
-    sockets: () => givenSockets({ door: door.server }),
+    sockets: () => givenSockets(door.servers),
     openConnections: () => door.connections,
-    environment: process.env,
+    environment: { ...process.env, TLS_TICKET_KEYS: ticketKeys },
     isReady,
     signedOut: ({ sessionIds, user }) => serving.signedOut(sessionIds, user),
     trouble: (trouble) => routing.hear(trouble),
@@ -79,6 +84,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     log,
   });
   workers.guard('door', door.server);
+  if (door.tls !== null) workers.guard('door-tls', door.tls.server);
   const figures = (forget: readonly string[]): Promise<AllFigures> => {
     metrics.forget(forget);
     return workers.figures(forget);
@@ -97,14 +103,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     self,
     launchFile: environment.SUCCESSOR_FILE,
     predecessor,
-    sockets: () => givenSockets({ door: door.server, admin }),
+    sockets: () => givenSockets({ ...door.servers, admin }),
     open: async () => {
       if (predecessor !== null) {
         if (await answers200(predecessor, '/-/ready')) serving.wasReady();
         await openAdmin();
       }
       await door.listen(inherited.door ?? { host: environment.HOST, port: environment.PORT });
-      log.info({ host: environment.HOST, ...addresses(door.server, admin), epoch: routing.epoch }, 'listening');
+      await door.listenSecure(inherited['door-tls'], environment.HOST);
+      log.info({ host: environment.HOST, ...addresses(door, admin), epoch: routing.epoch }, 'listening');
       workers.start();
     },
     log,
@@ -140,14 +147,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await stop();
     throw error;
   }
-  return { ...addresses(door.server, admin), told: () => handover.told(), stop };
+  return { ...addresses(door, admin), told: () => handover.told(), stop };
 }
 
 const companion = (id: string | undefined, port: number | undefined): Companion | null =>
   id === undefined || port === undefined ? null : { id, port };
 
 /** Ports that are listened on; 0 for one that is not yet. */
-function addresses(door: Server, admin: Server): { readonly port: number; readonly adminPort: number } {
-  const portOf = (server: Server): number => (server.address() as AddressInfo | null)?.port ?? 0;
-  return { port: portOf(door), adminPort: portOf(admin) };
+function addresses(door: FrontDoor, admin: Server): Pick<Gateway, 'port' | 'tlsPort' | 'adminPort'> {
+  const portOf = (server: Server | undefined): number =>
+    (server?.address() as AddressInfo | null | undefined)?.port ?? 0;
+  return { port: portOf(door.server), tlsPort: portOf(door.tls?.server), adminPort: portOf(admin) };
 }

@@ -1,6 +1,7 @@
 /** What serves requests, in every worker of a gateway: the way of a request and all that it needs, from the registry's table to the door. */
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
 import type { Table } from '@switchyard/contracts/registry';
 import { systemClock } from '@switchyard/kit/clock';
 import type { Logger } from '@switchyard/kit/log';
@@ -9,6 +10,7 @@ import { TableWatch } from '@switchyard/kit/registry/table-watch';
 import type { GatewayEnvironment } from './config.ts';
 import type { TakesLimit } from './gcra.ts';
 import { FrontDoor } from './door/front-door.ts';
+import { CertificateWatch } from './door/tls/certificate-watch.ts';
 import { OWN_ROUTES, ownInterface } from './http/own-interface.ts';
 import { CorsPolicy } from './message/cors-policy.ts';
 import { AccessLog } from './observe/access-log.ts';
@@ -159,7 +161,18 @@ export async function composeServing(options: ServingOptions): Promise<Serving> 
     isReady,
     way: () => way,
   });
+  const { tls } = environment.GATEWAY_SETTINGS;
+  const certificate =
+    tls &&
+    (await CertificateWatch.open({
+      files: tls,
+      clock: systemClock,
+      wallMs: Date.now,
+      log,
+      onChange: (pair) => door.tls?.present(pair),
+    }));
   const way: Way = new Way({
+    securePort: tls?.publicPort ?? tls?.port ?? null,
     traceSampling: samplingOf(environment.GATEWAY_SETTINGS.tracing),
     routing,
     cors,
@@ -170,7 +183,9 @@ export async function composeServing(options: ServingOptions): Promise<Serving> 
     accounts: { metrics, accessLog, tracing },
     nowMs,
   });
-  const door = new FrontDoor({ way, nowMs });
+  const ticketKeys =
+    environment.TLS_TICKET_KEYS === undefined ? randomBytes(48) : Buffer.from(environment.TLS_TICKET_KEYS, 'hex');
+  const door = new FrontDoor({ way, nowMs, tls: tls && certificate && { ...certificate, port: tls.port, ticketKeys } });
   const poll = new EndedPoll(store, ended, after);
   const watch = new TableWatch({
     registryUrl: environment.REGISTRY_URL,
@@ -198,6 +213,7 @@ export async function composeServing(options: ServingOptions): Promise<Serving> 
       deadlines.start();
       keys.start();
       watch.start();
+      certificate?.watch.start();
     },
     endedKnown: async () => {
       await journal.exchange();
@@ -222,6 +238,7 @@ export async function composeServing(options: ServingOptions): Promise<Serving> 
     },
     stop: async () => {
       poll.stop();
+      certificate?.watch.stop();
       await journal.stop();
       watch.stop();
       keys.stop();
@@ -250,14 +267,15 @@ export async function workerFigures(
 
 /** Everything that it can be reached at: nothing of it may be an upstream. */
 function ownAddresses(environment: GatewayEnvironment): OwnAddress[] {
-  const { HOST: host, PORT: port, ADMIN_PORT, TCP_PORT } = environment;
+  const { HOST: host, PORT, ADMIN_PORT, TCP_PORT } = environment;
+  const atDoor = [PORT, environment.GATEWAY_SETTINGS.tls?.port].filter((one) => one !== undefined);
   const isEverywhere = host === '0.0.0.0' || host === '::';
   const hosts = isEverywhere
     ? Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address))
     : [];
   const onLoopback = [ADMIN_PORT, TCP_PORT].filter((one) => one !== undefined);
   return [
-    ...[host, ...hosts].map((one) => ({ host: one, port })),
+    ...[host, ...hosts].flatMap((one) => atDoor.map((port) => ({ host: one, port }))),
     ...onLoopback.map((one) => ({ host: '127.0.0.1', port: one })),
   ];
 }

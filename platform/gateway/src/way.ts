@@ -17,6 +17,7 @@ import { limitStage } from './stages/limit.ts';
 import type { ClientLimits, InFlight } from './stages/limit.ts';
 import { routeStage } from './stages/route.ts';
 import type { Routing } from './stages/route.ts';
+import { secureStage } from './stages/secure.ts';
 import { validateStage } from './stages/validate.ts';
 import type { CorsPolicy } from './message/cors-policy.ts';
 
@@ -29,6 +30,8 @@ export type Stage = (exchange: Exchange, way: Way) => Outcome;
 export interface WayParts {
   /** Of traces that begin here. */
   readonly traceSampling: Sampling;
+  /** Where clients find HTTPS; null: nowhere. */
+  readonly securePort: number | null;
   readonly routing: Routing;
   readonly cors: CorsPolicy;
   readonly limits: ClientLimits;
@@ -49,6 +52,7 @@ export class Way {
     this.inFlight = parts.limits.inFlight;
     this.stages = [
       validateStage(parts.traceSampling),
+      secureStage(parts.securePort),
       routeStage(parts.routing),
       corsStage(parts.cors),
       limitStage(parts.limits, parts.nowMs),

@@ -33,6 +33,12 @@ export class ClientConnection {
     return this.isSecure ? 'https' : 'http';
   }
 
+  /** Nothing more will be asked on it: it ends as politely as its protocol knows. */
+  end = (): void => {
+    this.closeAfterAnswer();
+    this.socket.destroySoon();
+  };
+
   /** After the answer that is being written, the connection ends: politely, reading for a while what the client still sends. */
   closeAfterAnswer(): void {
     if (this.isClosing) return;

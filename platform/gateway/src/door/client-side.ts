@@ -1,5 +1,6 @@
 /** The side of an exchange that asked and waits for the answer, whatever carries it: node:http, HTTP/2, or the fast lane. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Refusal } from '@switchyard/kit/errors';
 import type { ClientConnection } from './client-connection.ts';
 
 /** Who takes a request's body as it arrives. Nothing is told after `pauseBody` until `resumeBody`, nor after `discardBody`. */
@@ -19,6 +20,8 @@ export interface RequestHead {
   readonly version: string;
   /** Names and values in turn, as they came. */
   readonly rawHeaders: readonly string[];
+  /** Why it is refused, where that shows before it is read; null or absent: it does not. */
+  readonly refusal?: Refusal | null;
 }
 
 export interface ClientSide {

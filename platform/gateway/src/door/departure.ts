@@ -9,6 +9,8 @@ export interface Departure {
   /** When what is left is given up. */
   readonly withinMs: number;
   readonly nowMs: () => number;
+  /** Connections that are not among the sockets yet, but will be. */
+  readonly arriving: () => number;
 }
 
 const LOOK_EVERY_MS = 100;
@@ -19,20 +21,17 @@ const LOOK_EVERY_MS = 100;
  * connection that looks idle, and cannot know whether a request that met the end was done.
  */
 export async function depart(sockets: ReadonlySet<Socket>, departure: Departure): Promise<void> {
-  const { quietMs, withinMs, nowMs } = departure;
+  const { quietMs, withinMs, nowMs, arriving } = departure;
   const beganMs = nowMs();
   const seen = new Map<Socket, { readonly moved: string; readonly sinceMs: number }>();
-  while (sockets.size > 0 && nowMs() - beganMs < withinMs) {
+  while (sockets.size + arriving() > 0 && nowMs() - beganMs < withinMs) {
     const now = nowMs();
     for (const socket of sockets) {
       const connection = connectionOf(socket);
       const moved = `${socket.bytesRead} ${socket.bytesWritten} ${connection.running}`;
       const before = seen.get(socket);
       if (before?.moved !== moved) seen.set(socket, { moved, sinceMs: now });
-      else if (connection.isIdle && now - before.sinceMs >= quietMs) {
-        connection.closeAfterAnswer();
-        socket.destroySoon();
-      }
+      else if (connection.isIdle && now - before.sinceMs >= quietMs) connection.end();
     }
     await pause(LOOK_EVERY_MS);
   }

@@ -1,14 +1,17 @@
 /** The HTTP server that clients connect to: parser limits, and how each kind of arrival becomes an exchange. */
+import { closeSync } from 'node:fs';
 import { createServer, ServerResponse } from 'node:http';
 import type { IncomingMessage, Server } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import { listenOn } from '@switchyard/kit/http/server';
 import { Exchange } from '../exchange.ts';
 import type { Upgrade } from '../exchange.ts';
 import type { Way } from '../way.ts';
 import { listenOnInherited } from '../handover/inherited-sockets.ts';
+import type { SocketName } from '../handover/inherited-sockets.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { connectionOf } from './client-connection.ts';
 import { depart } from './departure.ts';
@@ -16,6 +19,9 @@ import type { Departure } from './departure.ts';
 import { FastLane } from './fast-lane.ts';
 import type { LaneSurroundings } from './fast-lane.ts';
 import { HttpClientSide } from './http-client-side.ts';
+import { ClientSession } from './http2/client-session.ts';
+import { TlsDoor } from './tls/tls-door.ts';
+import type { TlsDoorOptions } from './tls/tls-door.ts';
 import { answerUnparsed } from './unparsed.ts';
 
 const HEAD_MAX_BYTES = 16_384;
@@ -30,10 +36,13 @@ type Carrier = ServerResponse & { [EXCHANGE]?: Exchange };
 export interface FrontDoorOptions {
   readonly way: Way;
   readonly nowMs: () => number;
+  /** Without it there is no HTTPS. */
+  readonly tls?: Pick<TlsDoorOptions, 'pair' | 'port' | 'ticketKeys'> | undefined;
 }
 
 export class FrontDoor {
   readonly server: Server;
+  readonly tls: TlsDoor | null;
   private readonly way: Way;
   private readonly nowMs: () => number;
   private isClosing = false;
@@ -41,6 +50,8 @@ export class FrontDoor {
   private readonly running = new Set<Exchange>();
   private wakeWhenIdle = (): void => {};
   private readonly sockets = new Set<Socket>();
+  private readonly sessions = new Set<ClientSession>();
+  private readonly lane: LaneSurroundings;
 
   constructor(options: FrontDoorOptions) {
     this.way = options.way;
@@ -81,17 +92,31 @@ export class FrontDoor {
     this.server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) =>
       answerUnparsed(error, socket as Socket),
     );
-    this.openLane();
+    this.lane = this.openLane();
+    const { tls } = options;
+    this.tls =
+      tls === undefined
+        ? null
+        : new TlsDoor({
+            ...tls,
+            connectionsMax: CONNECTIONS_MAX,
+            onConnection: (socket) => {
+              if (socket.alpnProtocol === 'h2') return this.enterHttp2(socket);
+              this.enter(socket);
+              socket.resume();
+            },
+          });
   }
 
   /**
    * Connections begin in the fast lane. node:http keeps its own listener for those that are handed to it, and all its limits.
    */
-  private openLane(): void {
+  private openLane(): LaneSurroundings {
     const { server, way, nowMs } = this;
     const listeners = server.listeners('connection');
     server.removeAllListeners('connection');
-    const lane: LaneSurroundings = {
+    server.on('connection', (socket: Socket) => this.enter(socket));
+    return {
       way,
       nowMs,
       headMaxBytes: HEAD_MAX_BYTES,
@@ -104,15 +129,27 @@ export class FrontDoor {
         for (const listener of listeners) listener.call(server, socket);
       },
     };
-    server.on('connection', (socket: Socket) => {
-      this.sockets.add(socket);
-      socket.once('close', () => this.connectionClosed(socket));
-      new FastLane(socket, lane);
+  }
+
+  /** A connection of HTTP/1.1, by TLS or not. */
+  private enter(socket: Socket): void {
+    this.sockets.add(socket);
+    socket.once('close', () => this.connectionClosed(socket));
+    void new FastLane(socket, this.lane);
+  }
+
+  private enterHttp2(socket: TLSSocket): void {
+    const session = new ClientSession(socket, this.lane);
+    this.sockets.add(socket);
+    this.sessions.add(session);
+    socket.once('close', () => {
+      this.sessions.delete(session);
+      this.connectionClosed(socket);
     });
   }
 
   get connections(): number {
-    return this.sockets.size;
+    return this.sockets.size + (this.tls?.arriving ?? 0);
   }
 
   /** On an address of its own, or on a socket that listens already, by its descriptor. */
@@ -121,18 +158,30 @@ export class FrontDoor {
     else await listenOn(this.server, at);
   }
 
+  /** Where HTTPS is served: on the socket that listens there already, by its descriptor, or on one of its own. */
+  async listenSecure(inherited: number | null, host: string): Promise<void> {
+    if (this.tls !== null) await this.tls.listen(inherited, host);
+    else if (inherited !== null) closeSync(inherited);
+  }
+
+  /** By the names under which they are handed on. */
+  get servers(): Readonly<Partial<Record<SocketName, NetServer>>> {
+    return this.tls === null ? { door: this.server } : { door: this.server, 'door-tls': this.tls.server };
+  }
+
   /**
    * Leaves the door to another process that accepts at it. The socket stays open there, and so does its queue; what has been
    * accepted here is served to its end. What is left when the time is over is cut.
    */
-  async leave(departure: Omit<Departure, 'nowMs'>): Promise<void> {
+  async leave(departure: Omit<Departure, 'nowMs' | 'arriving'>): Promise<void> {
     this.isDeparting = true;
     this.stopAccepting();
     // Answers go out in the order of their requests: only the last one of a connection may say that it is the last.
     const last = new Map<ClientConnection, Exchange>();
     for (const exchange of this.running) if (exchange.upgrade === null) last.set(exchange.connection, exchange);
     for (const { client } of last.values()) if (!client.hasHead) client.closeAfter();
-    await depart(this.sockets, { ...departure, nowMs: this.nowMs });
+    for (const session of this.sessions) if (session.isAnswering) session.leave();
+    await depart(this.sockets, { ...departure, nowMs: this.nowMs, arriving: () => this.tls?.arriving ?? 0 });
     this.cut();
   }
 
@@ -146,6 +195,7 @@ export class FrontDoor {
     this.isClosing = true;
     this.stopAccepting();
     for (const { client, upgrade } of this.running) if (upgrade === null && !client.hasHead) client.closeAfter();
+    for (const session of this.sessions) session.leave();
     await new Promise<void>((resolve) => {
       const cut = setTimeout(resolve, graceMs);
       // A request may be on its way on a connection that looks idle: they are closed a moment later.
@@ -161,12 +211,14 @@ export class FrontDoor {
   }
 
   private stopAccepting(): void {
-    if (this.server.listening) NetServer.prototype.close.call(this.server);
+    for (const server of [this.server, this.tls?.server])
+      if (server?.listening === true) NetServer.prototype.close.call(server);
   }
 
   private cut(): void {
     this.server.closeAllConnections();
     for (const socket of this.sockets) socket.destroy();
+    this.tls?.cut();
   }
 
   private take(

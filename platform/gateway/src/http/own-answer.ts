@@ -38,7 +38,9 @@ export function answerOwn(exchange: Exchange, around: Forwarding): void {
     exchange.runner = {
       responseClosed: () => {
         around.deadlines.remove(watched);
-        exchange.status = response.writableFinished ? response.statusCode : 499;
+        // A refusal has said what it is.
+        if (!exchange.client.isAnswered) exchange.status = 499;
+        else if (exchange.errorCode === '') exchange.status = response.statusCode;
         exchange.bytesOut ||= Number(response.getHeader('content-length') ?? 0);
       },
     };

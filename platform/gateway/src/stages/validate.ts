@@ -37,7 +37,11 @@ export function validateStage(sampling: Sampling): Stage {
 
 function validate(exchange: Exchange, head: Head, sampling: Sampling): Outcome {
   exchange.method = exchange.client.head.method;
-  const why = readHeaders(exchange, head) ?? checkFraming(exchange, head) ?? readAddress(exchange, head);
+  const why =
+    exchange.client.head.refusal ??
+    readHeaders(exchange, head) ??
+    checkFraming(exchange, head) ??
+    readAddress(exchange, head);
   beginTrace(exchange, head.traceparent, sampling);
   exchange.requestId = head.requestId !== '' && isRequestId(head.requestId) ? head.requestId : exchange.traceId;
   if (why !== undefined) return typeof why === 'string' ? malformed(why) : why;
@@ -169,7 +173,7 @@ function checkFraming(exchange: Exchange, head: Head): string | undefined {
   } else if (head.has(HEADER.CONTENT_LENGTH)) {
     if (!/^(?:0|[1-9][0-9]{0,14})$/.test(head.declaredLength)) return 'a Content-Length that is not a plain number';
     exchange.contentLength = Number(head.declaredLength);
-  }
+  } else if (version === '2') exchange.isChunked = !exchange.client.hasWholeBody && exchange.upgrade === null;
   if (head.has(HEADER.EXPECT)) {
     if (head.expect.toLowerCase() !== '100-continue') return 'an Expect other than 100-continue';
     exchange.expectsContinue = exchange.hasBody && !isOld;
