@@ -1,0 +1,110 @@
+/** A gigabyte each way through the gateway with curl, at once, then to a slow reader and from a slow sender: memory must stay flat. */
+import { execFile } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { Readable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { startYardRig } from '../gateway/yard-rig.ts';
+import { heldBy, residentMiB, watchPeak } from './process-watch.ts';
+import { TrialService } from './trial-service.ts';
+import { runTrial } from './trial.ts';
+
+const GIB = 2 ** 30;
+const ABOVE_REST_MAX_MIB = 64;
+const run = promisify(execFile);
+
+await runTrial('A gigabyte each way', 8, async (trial) => {
+  const [service] = (await TrialService.startAll(trial, 1)) as [TrialService];
+  const rig = await startYardRig();
+  trial.atEnd(() => rig.stop());
+  await rig.register('trial-1', { service: 'trial', port: service.port, routes: ['/'] });
+  const file = path.join(trial.folder, 'gigabyte');
+  const piece = Buffer.alloc(2 ** 20, 'gigabyte ');
+  await pipeline(
+    Readable.from(
+      (function* () {
+        for (let n = 0; n < 1_024; n += 1) yield piece;
+      })(),
+    ),
+    createWriteStream(file),
+  );
+
+  /** Bytes that curl took or sent, and how long it took; throws when it fails. */
+  async function curl(...words: string[]): Promise<{ status: string; down: number; up: number; seconds: number }> {
+    const { stdout } = await run(
+      'curl',
+      [
+        '-sS',
+        '--fail',
+        '-o',
+        '/dev/null',
+        '-w',
+        '%{http_code} %{size_download} %{size_upload} %{time_total}',
+        ...words,
+      ],
+      { timeout: 240_000 },
+    );
+    const [status, down, up, seconds] = stdout.trim().split(' ') as [string, string, string, string];
+    return { status, down: Number(down), up: Number(up), seconds: Number(seconds) };
+  }
+  const download = (...words: string[]) => curl(...words, `${rig.origin}/big?bytes=${GIB}`);
+  const upload = (...words: string[]) =>
+    curl(...words, '-H', 'content-type: application/octet-stream', `${rig.origin}/sink`);
+
+  // What a gateway holds that has worked, not one that has just begun.
+  await curl(`${rig.origin}/big?bytes=${2 ** 24}`);
+  await pause(2_000);
+
+  async function measured(what: string, transfer: () => Promise<boolean>): Promise<void> {
+    const restMiB = residentMiB(rig.gateway.pid);
+    const peakOf = watchPeak(rig.gateway.pid);
+    const startedAt = performance.now();
+    const isWhole = await transfer();
+    const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
+    const peak = peakOf();
+    const aboveMiB = Math.max(peak.sampledMiB, peak.kernelMiB) - restMiB;
+    trial.tell(`${what}: ${seconds} s, ${restMiB.toFixed(0)} MiB at rest, ${aboveMiB.toFixed(1)} MiB more at most`);
+    trial.promise(`${what}: whole`, isWhole, `${seconds} s`);
+    trial.promise(
+      `${what}: memory`,
+      aboveMiB <= ABOVE_REST_MAX_MIB,
+      `${restMiB.toFixed(1)} MiB at rest, at most ${aboveMiB.toFixed(1)} more (sampled ${(peak.sampledMiB - restMiB).toFixed(1)})`,
+    );
+  }
+
+  await measured('1 GiB down', async () => (await download()).down === GIB);
+  await measured('1 GiB up', async () => (await upload('-T', file, '-X', 'POST')).up === GIB);
+  await measured(
+    '1 GiB up, chunked',
+    async () => (await upload('-T', file, '-X', 'POST', '-H', 'transfer-encoding: chunked')).up === GIB,
+  );
+  await measured('1 GiB each way at once, two of each', async () => {
+    const all = await Promise.all([
+      download(),
+      download(),
+      upload('-T', file, '-X', 'POST'),
+      upload('-T', file, '-X', 'POST', '-H', 'transfer-encoding: chunked'),
+    ]);
+    return all.slice(0, 2).every(({ down }) => down === GIB) && all.slice(2).every(({ up }) => up === GIB);
+  });
+  await measured('1 GiB to a reader of 40 MB/s, from a sender of 40 MB/s', async () => {
+    const [down, up] = await Promise.all([
+      download('--limit-rate', '40M'),
+      upload('-T', file, '-X', 'POST', '--limit-rate', '40M'),
+    ]);
+    return down.down === GIB && up.up === GIB;
+  });
+  await measured('ten readers of 100 kB/s for 20 s, who then leave', async () => {
+    await Promise.all(
+      Array.from({ length: 10 }, () => download('--limit-rate', '100k', '--max-time', '20').catch(() => null)),
+    );
+    return true;
+  });
+  const sent = await service.counts();
+  trial.promise('every byte that was sent up arrived', sent.bytes === 5 * GIB, `${sent.bytes} of ${5 * GIB}`);
+  await pause(3_000);
+  const after = heldBy(rig.gateway.pid);
+  trial.figure('afterwards', `${after.residentMiB.toFixed(1)} MiB, ${after.descriptors} descriptors`);
+});

@@ -1,0 +1,87 @@
+/** The registry is gone for ten minutes, an instance dies and comes back meanwhile, then the registry is started again: nobody notices. `--minutes 10 --rate 300` */
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { startTraffic } from '@switchyard/e2e/traffic/traffic';
+import { REPOSITORY } from '@switchyard/e2e/yard-under-test';
+import { answersOk, start, untilUp } from '../gateway/started-process.ts';
+import { NODE_FLAGS, startYardRig } from '../gateway/yard-rig.ts';
+import { ProbeInstances, registrationOf } from './probe-instances.ts';
+import { tellFailures } from './traffic-figures.ts';
+import { runTrial } from './trial.ts';
+
+const { values } = parseArgs({
+  options: { minutes: { type: 'string', default: '10' }, rate: { type: 'string', default: '300' } },
+});
+const awayMs = Number(values.minutes) * 60_000;
+const BEFORE_MS = 10_000;
+const AFTER_MS = 30_000;
+
+await runTrial(`The registry away for ${values.minutes} minutes`, Number(values.minutes) + 4, async (trial) => {
+  const rig = await startYardRig();
+  trial.atEnd(() => rig.stop());
+  const probes = new ProbeInstances(trial);
+  const instances = [await probes.start('probe-1'), await probes.start('probe-1'), await probes.start('probe-1')];
+  for (const one of instances) await rig.register(one.id, registrationOf(one));
+  const startedAt = Date.now();
+  const at = (): string => `${((Date.now() - startedAt) / 1_000).toFixed(0)} s`;
+  // Only what may be repeated: an instance is killed under it.
+  const traffic = startTraffic({
+    origin: rig.origin,
+    ratePerSecond: Number(values.rate),
+    kinds: { get: 1 },
+    streams: 0,
+    sockets: 0,
+  });
+  const report = setInterval(
+    () => trial.tell(`${traffic.counts().answered} answered, ${traffic.counts().failed} failed`),
+    30_000,
+  );
+  await pause(BEFORE_MS);
+  rig.registry.signal('SIGKILL');
+  trial.figure('registry killed', at());
+  await pause(awayMs * 0.3);
+  const victim = instances[1]!;
+  victim.process.signal('SIGKILL');
+  trial.figure('one of three instances killed', at());
+  await pause(awayMs * 0.3);
+  victim.process = (await probes.start('probe-1', victim.port)).process;
+  trial.figure('it is back', at());
+  const answeredBefore = traffic.counts();
+  await pause(awayMs * 0.4);
+  const { port } = new URL(rig.registryUrl);
+  const outputFile = path.join(rig.folder, 'registry.log');
+  const registry = start({
+    name: 'registry',
+    command: [process.execPath, ...NODE_FLAGS, path.join(REPOSITORY, 'platform/registry/dist/main.js')],
+    cwd: rig.folder,
+    outputFile,
+    env: {
+      PORT: port,
+      STATE_DIR: path.join(rig.folder, 'registry'),
+      KEYS_DIR: path.join(rig.folder, 'keys'),
+      OPERATOR_TOKEN_FILE: path.join(rig.folder, 'operator.token'),
+      LOG_LEVEL: 'warn',
+    },
+  });
+  await untilUp(registry, outputFile, () => answersOk(`${rig.registryUrl}/health/live`));
+  trial.figure('registry back', at());
+  const newcomer = await probes.start('probe-1');
+  const registeredAt = performance.now();
+  await rig.register(newcomer.id, registrationOf(newcomer));
+  const followsAgainMs = performance.now() - registeredAt;
+  await pause(AFTER_MS);
+  clearInterval(report);
+  const result = await traffic.stop();
+  tellFailures(trial, result.failures, startedAt);
+  const get = result.kinds.get!;
+  trial.figure('answered after the instance was back', result.answered - answeredBefore.answered);
+  trial.figure('latency', `p50 ${get.latencyMs.p50.toFixed(1)} ms, p99 ${get.latencyMs.p99.toFixed(1)} ms`);
+  trial.figure('longest time without a good answer', `${result.longestGapMs.toFixed(0)} ms`);
+  trial.promise('no added error', result.failed === 0, `${result.failed} of ${result.sent}`);
+  trial.promise(
+    'changes are followed again',
+    true,
+    `${followsAgainMs.toFixed(0)} ms from registering a fourth instance to routing to it`,
+  );
+});
