@@ -10,8 +10,8 @@ import { runOutsideTrace } from '@switchyard/kit/trace';
 /** A file for each quarter of an hour; this one and the one before cover what an access token lives (10 minutes). */
 const QUARTER_MS = 15 * 60_000;
 const READ_EVERY_MS = 1_000;
-/** Read at a time; what is left waits for the next time. */
-const READ_MAX_BYTES = 4_194_304;
+/** Read at a time. */
+const READ_MAX_BYTES = 1_048_576;
 const FILE = /^([0-9]{1,15})\.log$/;
 const ID = /^[0-9a-f-]{36}$/;
 
@@ -96,14 +96,22 @@ export class EndedJournal {
   }
 
   private async readFile(path: string): Promise<void> {
-    const from = this.read.get(path) ?? 0;
-    const text = await textFrom(path, from);
-    const end = text.lastIndexOf('\n') + 1;
-    this.read.set(path, from + end);
-    const ids = text
-      .slice(0, end)
-      .split('\n')
-      .filter((line) => ID.test(line));
+    for (;;) {
+      const from = this.read.get(path) ?? 0;
+      const text = await textFrom(path, from);
+      const end = text.lastIndexOf('\n') + 1;
+      this.read.set(path, from + end);
+      this.heard(
+        text
+          .slice(0, end)
+          .split('\n')
+          .filter((line) => ID.test(line)),
+      );
+      if (text.length < READ_MAX_BYTES || end === 0) return;
+    }
+  }
+
+  private heard(ids: readonly string[]): void {
     // What the others know already need not be told to them.
     for (const id of ids) this.unwritten.delete(id);
     this.isReading = true;

@@ -23,7 +23,10 @@ export class IdentityTokens {
   /** A token that is fresh enough; '' when one has to be minted. */
   fresh(grant: Grant, service: string): string {
     const minted = grant.minted.get(service);
-    return minted !== undefined && this.nowMs() - minted.mintedAtMs < REUSE_MS ? minted.token : '';
+    if (minted === undefined) return '';
+    const ageMs = this.nowMs() - minted.mintedAtMs;
+    // Below 0 after the clock was set back: a service whose clock was not would find it lapsed.
+    return ageMs >= 0 && ageMs < REUSE_MS ? minted.token : '';
   }
 
   /** Once for all who ask at the same time. */

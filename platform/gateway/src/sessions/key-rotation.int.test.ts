@@ -63,6 +63,24 @@ test('over two rotations every token verifies for as long as it lives, at both g
   assert.equal(signers.size, 3);
 });
 
+test('an identity token is used for half a minute, and minted anew when the clock has been set back', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'switchyard-identity-'));
+  t.after(() => rm(directory, { recursive: true }));
+  let nowMs = 1_800_000_000_000;
+  const clock = (): number => nowMs;
+  const ring = await KeyRing.open(directory, log, clock);
+  const identity = new IdentityTokens(ring, clock);
+  const { grant } = await new AccessTokens(ring, new EndedSessions(() => {}), clock).issue(ada, uuidv7());
+  const token = await identity.mint(grant, 'feeds');
+  assert.equal(identity.fresh(grant, 'users'), '');
+  nowMs += 29_999;
+  assert.equal(identity.fresh(grant, 'feeds'), token);
+  nowMs += 1;
+  assert.equal(identity.fresh(grant, 'feeds'), '');
+  nowMs -= HOUR_MS;
+  assert.equal(identity.fresh(grant, 'feeds'), '');
+});
+
 test('a key that is put in place by hand signs at once; tokens of both are good at every gateway under load', async (t) => {
   const one = await startYardWith(t, (_request, response) => response.end('ok'), {}, { auth: 'required' });
   const other = await startTestYard(

@@ -109,6 +109,19 @@ test('what a gateway has heard from the store outlives it, with the store away',
   await untilRefused((await another()).url, bearer);
 });
 
+test('a gateway that starts reads all that has ended, however much that is', async (t) => {
+  const { one } = await start(t);
+  const directory = join(one.keysDir, 'journal-under-test');
+  const log = createLogger({ service: 'gateway', level: 'silent' });
+  const ids = Array.from({ length: 100_000 }, () => uuidv7());
+  const writer = new EndedJournal({ directory, log, onRead: () => {} });
+  for (const id of ids) writer.note(id);
+  await writer.exchange();
+  const heard: string[] = [];
+  await new EndedJournal({ directory, log, onRead: (read) => void heard.push(...read) }).exchange();
+  assert.deepEqual(heard, ids);
+});
+
 test('a torn line costs nothing but itself, and old files go', async (t) => {
   const { one } = await start(t);
   const directory = join(one.keysDir, 'journal-under-test');
