@@ -5,7 +5,8 @@ import type { ClientConnection } from './client-connection.ts';
 
 /** Who takes a request's body as it arrives. Nothing is told after `pauseBody` until `resumeBody`, nor after `discardBody`. */
 export interface BodyReader {
-  bodyData(chunk: Buffer): void;
+  /** The memory of `piece` is used again when the call returns. */
+  bodyData(piece: Buffer): void;
   bodyEnded(): void;
   /** The client left in the middle of it. */
   bodyBroken(): void;

@@ -11,6 +11,7 @@ import { connectionOf } from './client-connection.ts';
 import type { ClientConnection } from './client-connection.ts';
 import type { BodyReader, ClientSide, RequestHead } from './client-side.ts';
 import { readPlainRequest } from './plain-request.ts';
+import { giveBack, readInto } from './read-memory.ts';
 
 export interface LaneSurroundings {
   readonly way: Way;
@@ -38,8 +39,8 @@ export class FastLane implements ClientSide {
   private readonly around: LaneSurroundings;
   private exchange: Exchange | null = null;
   private request: RequestHead | null = null;
-  /** The bytes of its head, as they came, as long as nothing of its body was read: node:http may have to read them again. */
-  private headBytes: Buffer = NOTHING;
+  /** Its head as it came, with the line break before the empty line: node:http may have to read it again. */
+  private headText = '';
   /** Bytes that arrived and were not worked off: of the body, then of requests that follow. */
   private held: Buffer = NOTHING;
   private bodyLeft = 0;
@@ -63,7 +64,8 @@ export class FastLane implements ClientSide {
     this.connection = connectionOf(socket);
     this.keepAlive = `connection: keep-alive\r\nkeep-alive: timeout=${Math.floor(around.keepAliveMs / 1_000)}\r\n\r\n`;
     socket.setTimeout(around.keepAliveMs);
-    socket.on('data', this.onData);
+    if (readInto(socket, this.onData)) socket.resume();
+    else socket.on('data', this.onData);
     socket.on('end', this.onEnd);
     socket.on('close', this.onClose);
     socket.on('drain', this.onDrained);
@@ -73,11 +75,14 @@ export class FastLane implements ClientSide {
 
   // Reading.
 
-  private readonly onData = (chunk: Buffer): void => {
-    this.held = this.held.length === 0 ? chunk : Buffer.concat([this.held, chunk]);
+  private readonly onData = (piece: Buffer): void => {
+    this.held = this.held.length === 0 ? piece : Buffer.concat([this.held, piece]);
     this.work();
+    if (this.held.length === 0) return;
+    // Its memory is needed for the next read.
+    this.held = Buffer.from(this.held);
     // Nobody wants it yet: the kernel keeps what comes, and the client waits.
-    if (this.held.length > 0 && this.exchange !== null) this.pause();
+    if (this.exchange !== null) this.pause();
   };
 
   /** Works off what arrived, as far as it may be. */
@@ -100,13 +105,13 @@ export class FastLane implements ClientSide {
       return false;
     }
     const end = held.indexOf('\r\n\r\n', 0, 'latin1');
-    const request =
-      end === -1 || end > around.headMaxBytes ? null : readPlainRequest(held.toString('latin1', 0, end + 2));
+    const text = end === -1 || end > around.headMaxBytes ? '' : held.toString('latin1', 0, end + 2);
+    const request = text === '' ? null : readPlainRequest(text);
     if (request === null) {
       this.handOver();
       return false;
     }
-    this.headBytes = held.subarray(0, end + 4);
+    this.headText = text;
     this.held = end + 4 === held.length ? NOTHING : held.subarray(end + 4);
     this.begun(request, request.bodyLength);
     return true;
@@ -132,7 +137,6 @@ export class FastLane implements ClientSide {
   private readBodyPiece(): boolean {
     const { held, reader } = this;
     if (!this.isDiscarding && (reader === null || this.isBodyPaused)) return false;
-    this.headBytes = NOTHING;
     const length = Math.min(held.length, this.bodyLeft);
     this.held = length === held.length ? NOTHING : held.subarray(length);
     this.bodyLeft -= length;
@@ -152,7 +156,8 @@ export class FastLane implements ClientSide {
     socket.off('timeout', this.onTimeout);
     socket.setTimeout(0);
     socket.pause();
-    if (held.length > 0) socket.unshift(held);
+    giveBack(socket);
+    if (held.length > 0) socket.unshift(Buffer.from(held));
     this.around.toHttp(socket);
     socket.resume();
   }
@@ -326,7 +331,7 @@ export class FastLane implements ClientSide {
     this.exchange = null;
     this.connection.running -= 1;
     this.around.withdrawn(exchange!);
-    this.held = Buffer.concat([this.headBytes, this.held]);
+    this.held = Buffer.concat([Buffer.from(`${this.headText}\r\n`, 'latin1'), this.held]);
     this.handOver();
   }
 }

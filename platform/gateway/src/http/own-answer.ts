@@ -30,6 +30,7 @@ export function answerOwn(exchange: Exchange, around: Forwarding): void {
     for (let index = 0; index < cors.length; index += 2) response.setHeader(cors[index]!, cors[index + 1]!);
     if (exchange.setCookies.length > 0) response.setHeader('set-cookie', exchange.setCookies);
     const watched: Watched = {
+      place: -1,
       checkDeadline: (nowMs) => {
         if (nowMs - exchange.startedAtMs >= DEADLINE_MS) response.destroy();
       },

@@ -2,13 +2,14 @@
 import { IDENTITY_HEADER } from '@switchyard/contracts/identity';
 import type { ClientConnection } from '../door/client-connection.ts';
 import type { Exchange } from '../exchange.ts';
+import type { OutgoingHead } from '../upstream/connection.ts';
 import { withoutOurCookies } from './cookies.ts';
 
 /**
  * The head of a request as one text, with the empty line at its end. It is framed by one length or one chunked coding, whatever the
  * client's framing was.
  */
-export function outgoingHead(exchange: Exchange): string {
+export function outgoingHead(exchange: Exchange): OutgoingHead {
   const { method, path, query, contentLength, isChunked } = exchange;
   const headers = outgoingHeaders(exchange);
   let head = `${method} ${path}${query} HTTP/1.1\r\n`;
@@ -16,7 +17,7 @@ export function outgoingHead(exchange: Exchange): string {
   if (isChunked) head += 'transfer-encoding: chunked\r\n';
   else if (contentLength > 0 || ANTICIPATE_BODY.has(method))
     head += `content-length: ${Math.max(contentLength, 0)}\r\n`;
-  return `${head}\r\n`;
+  return { text: `${head}\r\n`, isHeadRequest: method === 'HEAD' };
 }
 
 /** RFC 9110 section 8.6: their lack of a body is said. */

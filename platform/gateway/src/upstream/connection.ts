@@ -19,6 +19,13 @@ export interface AnswerHandler extends AnswerSink {
   onBroken(error: Error): void;
 }
 
+export interface OutgoingHead {
+  /** Request line and headers, with the empty line. */
+  readonly text: string;
+  /** Its answer has no body, whatever its head says. */
+  readonly isHeadRequest: boolean;
+}
+
 export interface ConnectionOptions {
   readonly host: string;
   readonly port: number;
@@ -92,21 +99,21 @@ export class UpstreamConnection {
     if (this.isConnected) handler.onReady();
   }
 
-  /** A request without a body. `head`: request line and headers, with the empty line. */
-  send(head: string, isHeadRequest: boolean): void {
+  /** A request without a body. */
+  send({ text, isHeadRequest }: OutgoingHead): void {
     this.parser.expect(this.handler!, isHeadRequest);
-    this.socket.write(head, 'latin1');
+    this.socket.write(text, 'latin1');
   }
 
   /** A request with a body, which follows by `write` and `finish`. The head waits for its first bytes, until `flush`. */
-  begin(head: string, isChunked: boolean): void {
-    this.parser.expect(this.handler!, false);
-    this.head = head;
+  begin({ text, isHeadRequest }: OutgoingHead, isChunked: boolean): void {
+    this.parser.expect(this.handler!, isHeadRequest);
+    this.head = text;
     this.isChunked = isChunked;
     this.isSending = true;
   }
 
-  /** false: enough is under way, `onDrain` tells when there is room again. */
+  /** The memory of `piece` is its giver's again when the call returns. false: enough is under way, `onDrain` tells when there is room again. */
   write(piece: Buffer): boolean {
     if (this.isClosed) return true;
     let { head } = this;
@@ -117,7 +124,7 @@ export class UpstreamConnection {
       return this.socket.write(head + piece.toString('latin1', 0, piece.length) + tail, 'latin1');
     this.socket.cork();
     if (head !== '') this.socket.write(head, 'latin1');
-    let hasRoom = this.socket.write(piece);
+    let hasRoom = this.socket.write(Buffer.from(piece));
     if (tail !== '') hasRoom = this.socket.write(tail, 'latin1');
     this.socket.uncork();
     return hasRoom;

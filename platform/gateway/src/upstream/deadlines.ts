@@ -1,6 +1,8 @@
 /** Watches every wait of every running request from one timer, instead of a timer for each. */
+import { Roster } from '../roster.ts';
+import type { Rostered } from '../roster.ts';
 
-export interface Watched {
+export interface Watched extends Rostered {
   /** Called about ten times a second. */
   checkDeadline(nowMs: number): void;
 }
@@ -10,7 +12,7 @@ const TICK_MS = 100;
 export class Deadlines {
   /** `performance.now()` of the last tick: exact enough to notice silence. */
   coarseNowMs: number;
-  private readonly watched = new Set<Watched>();
+  private readonly watched = new Roster<Watched>();
   private readonly nowMs: () => number;
   private timer: NodeJS.Timeout | null = null;
 
@@ -37,11 +39,11 @@ export class Deadlines {
   }
 
   remove(watched: Watched): void {
-    this.watched.delete(watched);
+    this.watched.remove(watched);
   }
 
   tick(): void {
     this.coarseNowMs = this.nowMs();
-    for (const watched of this.watched) watched.checkDeadline(this.coarseNowMs);
+    this.watched.forEach((watched) => watched.checkDeadline(this.coarseNowMs));
   }
 }

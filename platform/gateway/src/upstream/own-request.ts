@@ -56,8 +56,8 @@ class Asking implements AnswerHandler {
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     const bytes = body === null ? null : Buffer.from(body);
     if (bytes !== null) lines.push('content-type: application/json\r\n', `content-length: ${bytes.length}\r\n`);
-    const head = `${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`;
-    if (bytes === null) return this.connection!.send(head, false);
+    const head = { text: `${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`, isHeadRequest: false };
+    if (bytes === null) return this.connection!.send(head);
     this.connection!.begin(head, false);
     this.connection!.write(bytes);
     this.connection!.finish();

@@ -11,6 +11,7 @@ import type { Forwarding } from '../stages/forward.ts';
 import type { Way } from '../way.ts';
 import { Attempt } from './attempt.ts';
 import type { AttemptWatcher } from './attempt.ts';
+import type { OutgoingHead } from './connection.ts';
 import type { Watched } from './deadlines.ts';
 import { claimAgain, isRepeatable, punish, refusalOf } from './failures.ts';
 import type { OpenStream, StreamEnd } from './open-streams.ts';
@@ -25,10 +26,11 @@ type Phase = 'sending' | 'waiting' | 'answering' | 'streaming' | 'done';
 
 export class Relay implements AttemptWatcher, Watched, BodyReader, OpenStream, Runner {
   readonly sessionId: string | null;
+  place = -1;
   private readonly exchange: Exchange;
   private readonly way: Way;
   private readonly around: Forwarding;
-  private readonly head: string;
+  private readonly head: OutgoingHead;
   private attempt: Attempt | null = null;
   private phase: Phase = 'waiting';
   /** When the wait of this phase began, or last heard of somebody. */
@@ -74,7 +76,7 @@ export class Relay implements AttemptWatcher, Watched, BodyReader, OpenStream, R
   attemptReady(attempt: Attempt): void {
     const { exchange, head } = this;
     const connection = attempt.connection!;
-    if (!exchange.hasBody) return connection.send(head, exchange.method === 'HEAD');
+    if (!exchange.hasBody) return connection.send(head);
     connection.begin(head, exchange.isChunked);
     this.bodyHasBegun = true;
     exchange.client.readBody(this);

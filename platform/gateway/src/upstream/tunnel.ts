@@ -30,6 +30,7 @@ const CLOSING_MS = 2_000;
 
 export class Tunnel implements Watched, OpenStream, Runner {
   readonly sessionId: string | null;
+  place = -1;
   private readonly exchange: Exchange;
   private readonly way: Way;
   private readonly around: Forwarding;
