@@ -12,6 +12,9 @@ import { sessionCookies } from './session-cookies.ts';
 import type { SessionStore } from './session-store.ts';
 import { Turns } from './turns.ts';
 
+/** How often it is looked whether anybody still waits while the store takes its time. */
+const LOOK_EVERY_MS = 100;
+
 /** A session as a browser or program gets it. */
 export interface OpenedSession {
   readonly grant: Grant;
@@ -23,8 +26,8 @@ interface Shared {
   readonly result: Promise<OpenedSession | Refusal>;
   /** By the clock that only grows: a jump of the other one would share for hours, and a replay would go unnoticed. */
   untilMs: number;
-  /** Those who wait for the turn; null since it came. */
-  tabs: (() => boolean)[] | null;
+  /** Whether each of those who wait for it still does. */
+  readonly tabs: (() => boolean)[];
 }
 
 const SHARED_MAX = 10_000;
@@ -59,12 +62,12 @@ export class Refresher {
    * A new session state for a refresh token. Tabs that wake together bring the same token: the first one rotates it, the others
    * get what it got, for some seconds more. A refusal is NOT_SIGNED_IN or SESSIONS_UNAVAILABLE.
    *
-   * @param isWanted whether who asks still waits: for tabs that have all gone before their turn came nothing is rotated
+   * @param isWanted whether who asks still waits: for tabs that have all gone before the store has answered nothing is rotated
    */
   async refresh(refreshToken: string, isWanted: () => boolean): Promise<OpenedSession | Refusal> {
     const known = this.shared.get(refreshToken);
     if (known !== undefined && known.untilMs > this.nowMs()) {
-      known.tabs?.push(isWanted);
+      if (known.untilMs === Infinity) known.tabs.push(isWanted);
       return this.unlessEnded(await known.result);
     }
     const begun = Promise.withResolvers<OpenedSession | Refusal>();
@@ -110,12 +113,19 @@ export class Refresher {
   /** The grace counts from when the store was asked, and the wait for the answer is over by then. */
   private async rotate(refreshToken: string, entry: Shared): Promise<OpenedSession | Refusal> {
     let askedAtMs = 0;
+    const isWanted = (): boolean => entry.tabs.some((isTabWanted) => isTabWanted());
     const granted = await this.turns.take(async () => {
-      const { tabs } = entry;
-      entry.tabs = null;
-      if (!tabs!.some((isWanted) => isWanted())) return null;
+      if (!isWanted()) return null;
       askedAtMs = this.nowMs();
-      return this.store.refresh(refreshToken);
+      const abandoned = new AbortController();
+      const look = setInterval(() => {
+        if (!isWanted()) abandoned.abort();
+      }, LOOK_EVERY_MS);
+      try {
+        return await this.store.refresh(refreshToken, abandoned.signal);
+      } finally {
+        clearInterval(look);
+      }
     });
     if (granted === null) return refuse(errors.SESSIONS_UNAVAILABLE, { retryAfterSeconds: 2 });
     if (isRefusal(granted)) return granted;

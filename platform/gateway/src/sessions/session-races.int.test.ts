@@ -1,5 +1,6 @@
 /** Refreshing while something else happens to the session or to its store: nobody is signed out by it, and nobody gets in by it. */
 import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { IDENTITY_HEADER } from '@switchyard/contracts/identity';
@@ -186,6 +187,25 @@ test('for a tab that has gone before its turn came nothing is rotated', async (t
   store.isGraceOver = true;
   assert.equal((await tab(cookie)).status, 200);
   assert.equal(store.calls.filter((call) => call === REFRESH).length, 17);
+});
+
+test('for tabs that go while the store takes its time nothing is waited for, and the next one asks anew', async (t) => {
+  const { store, tab, url } = await start(t);
+  const cookie = `__Host-switchyard-refresh=${store.newFamily()}`;
+  const held = holdRefreshes(store);
+  const broken = new Promise<void>((resolve) => {
+    store.upstream.server.on('request', ({ url: path, socket }: IncomingMessage) => {
+      if (path === REFRESH) socket.once('close', () => resolve());
+    });
+  });
+  const gone = new AbortController();
+  const asked = [1, 2].map(() => fetch(`${url}/private`, { headers: { cookie }, signal: gone.signal }));
+  await held.arrived;
+  gone.abort();
+  for (const one of await Promise.allSettled(asked)) assert.equal(one.status, 'rejected');
+  await broken;
+  held.letGo();
+  assert.equal((await tab(cookie)).status, 200);
 });
 
 async function untilNextTurn(deadline: AbortSignal): Promise<void> {

@@ -25,6 +25,8 @@ interface Ask {
   readonly isRepeatable: boolean;
   /** Asked however the deployment fares: it is few, and what it answers must not wait for a breaker to close. */
   readonly passesBreaker: boolean;
+  /** Nobody waits for the answer any more. */
+  readonly abandoned?: AbortSignal;
 }
 
 /** Checking a password costs the service real work, and more when many sign in at once. */
@@ -63,9 +65,9 @@ export class SessionStore {
     return this.parsed(answer, 201, grantedSession);
   }
 
-  /** NOT_SIGNED_IN when the refresh token is not valid (any more). */
-  async refresh(refreshToken: string): Promise<GrantedSession | Refusal> {
-    const answer = await this.ask({ ...REFRESH, body: { refreshToken }, passesBreaker: false });
+  /** NOT_SIGNED_IN when the refresh token is not valid (any more). A store that finds the connection closed rotates nothing. */
+  async refresh(refreshToken: string, abandoned: AbortSignal): Promise<GrantedSession | Refusal> {
+    const answer = await this.ask({ ...REFRESH, body: { refreshToken }, passesBreaker: false, abandoned });
     if (isRefusal(answer)) return answer;
     if (answer.status === 401 || answer.status === 400) return refuse(errors.NOT_SIGNED_IN);
     return this.parsed(answer, 200, grantedSession);
@@ -106,7 +108,9 @@ export class SessionStore {
   /** Of the live deployment, whatever is being tried beside it; once more, on another instance if there is one, when that does no harm. */
   private async ask(asked: Ask): Promise<OwnAnswer | Refusal> {
     const { routing, service: name, nowMs } = this.options;
-    const signal = AbortSignal.timeout(asked.deadlineMs);
+    const { abandoned } = asked;
+    const deadline = AbortSignal.timeout(asked.deadlineMs);
+    const signal = abandoned === undefined ? deadline : AbortSignal.any([deadline, abandoned]);
     let avoid: Instance | null = null;
     for (let attempt = 0; attempt < 2; attempt += 1) {
       const service = routing.service(name);
@@ -128,6 +132,11 @@ export class SessionStore {
         this.isAway = false;
         return answer.status >= 500 ? this.unexpected(answer) : answer;
       } catch (error) {
+        if (abandoned?.aborted === true) {
+          // It says nothing of the deployment.
+          breaker?.withdraw();
+          return unavailable();
+        }
         claim.instance.latency.observe(FAILURE_COUNTS_AS_MS, nowMs());
         claim.failed(nowMs() - startedAtMs);
         breaker?.settle(true, nowMs());

@@ -434,3 +434,44 @@ test('an answer before its request is nobody’s', async (t) => {
   await turns();
   await othersAreWell();
 });
+
+test('a connection that brought more than its client had room for serves the next request', async (t) => {
+  const held = new Set<Socket>();
+  const upstream = await startRecordingUpstream(t, ({ target }, socket) => {
+    if (target === '/held') {
+      held.add(socket);
+      return null;
+    }
+    const size = Number(/^\/big\/([0-9]+)$/.exec(target)?.[1] ?? 0);
+    return size === 0 ? mine(target) : `${MINE}${size}\r\n\r\n${'x'.repeat(size)}`;
+  });
+  const at = [{ id: 'a', port: upstream.port }];
+  const { gateway } = await startTestYard(t, { echo: { routes: ['/'], deployments: { 'echo-1': at } } });
+  // Around what a stream takes before it says that it is enough, so that it says so with the last piece.
+  for (const size of [
+    16_000, 16_300, 16_384, 32_700, 64_000, 65_000, 65_200, 65_300, 65_400, 65_480, 70_000, 131_000,
+  ]) {
+    const lines = 'Host: a\r\nTE: trailers\r\n';
+    const client = arrive(
+      gateway.port,
+      `GET /held HTTP/1.1\r\n${lines}\r\nGET /big/${size} HTTP/1.1\r\n${lines}Connection: close\r\n\r\n`,
+      {
+        name: 'behind one that is not answered',
+        before: 'nothing',
+        cuts: [],
+      },
+    );
+    while (upstream.requests.at(-1)?.target !== `/big/${size}`) await turns();
+    await turns();
+    const target = `/mine/${size}`;
+    const got = await ask(gateway.port, `GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+    assert.equal(got.answers[0]?.body, target);
+    for (const socket of held) socket.write(mine('/held'));
+    held.clear();
+    const { answers } = await client;
+    assert.deepEqual(
+      answers.map(({ body }) => body.length),
+      ['/held'.length, size],
+    );
+  }
+});

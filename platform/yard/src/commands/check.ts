@@ -2,6 +2,7 @@
 import { relative } from 'node:path';
 import { EXIT } from '../command.ts';
 import type { Command } from '../command.ts';
+import { lapsedCertificate } from '../yard-file/certificate-check.ts';
 import { readYardFile } from '../yard-file/read-yard-file.ts';
 import { faultLine } from '../yard-file/yard-fault.ts';
 import { findYard } from '../yard-folder.ts';
@@ -15,7 +16,8 @@ export const checkCommand: Command = {
     const yard = findYard(cwd);
     const file = relative(cwd, yard.file);
     const read = readYardFile(yard.file);
-    const faults = 'faults' in read ? read.faults.map((fault) => ({ ...fault, file })) : [];
+    const found = 'faults' in read ? read.faults : lapsedCertificate(read.yard, yard.file, Date.now());
+    const faults = found.map((fault) => ({ ...fault, file }));
     const services = 'yard' in read ? Object.keys(read.yard.services) : [];
     if (values['json'] === true) stdout.write(`${JSON.stringify({ file, faults, services })}\n`);
     else if (faults.length === 0)

@@ -6,6 +6,7 @@ import { commandOf, processFacts } from '../runtime/processes.ts';
 import { faultLine } from '../yard-file/yard-fault.ts';
 import { readYardFile } from '../yard-file/read-yard-file.ts';
 import type { YardFolder } from '../yard-folder.ts';
+import { examineCertificate } from './certificate.ts';
 import { examineDatabase, examineRestore } from './database.ts';
 import { well, wrong } from './finding.ts';
 import type { Finding } from './finding.ts';
@@ -38,18 +39,23 @@ export async function examineYard(
     ...examineClockOf(folder, nowMs),
     ...examineRestore(folder, data),
     ...findings,
-    ...(yard === null ? [] : await examineRest(yard, folder, { env, pids, data })),
+    ...(yard === null ? [] : await examineRest(yard, folder, { env, pids, data, nowMs })),
   ];
 }
 
 async function examineRest(
   yard: YardFile,
   folder: YardFolder,
-  { env, pids, data }: { env: NodeJS.ProcessEnv; pids: readonly number[]; data: string | null },
+  of: { env: NodeJS.ProcessEnv; pids: readonly number[]; data: string | null; nowMs: number },
 ): Promise<Finding[]> {
+  const { env, pids, data, nowMs } = of;
   const isOwn = (pid: number): boolean =>
     pids.includes(pid) ||
     pids.includes(processFacts(pid)?.group ?? -1) ||
     (data !== null && (commandOf(pid) ?? '').includes(data));
-  return [...(await examineServices(yard, folder.root, env)), ...(await examinePorts(yard, isOwn))];
+  return [
+    ...(await examineServices(yard, folder.root, env)),
+    ...examineCertificate(yard, folder.root, nowMs),
+    ...(await examinePorts(yard, isOwn)),
+  ];
 }

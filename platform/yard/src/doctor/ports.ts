@@ -13,9 +13,11 @@ export interface NamedPort {
 
 export function portsOf(yard: YardFile): NamedPort[] {
   const host = '127.0.0.1';
+  const { tls } = yard.gateway.settings;
   return [
     { port: yard.registry.port, use: 'registry', host },
     { port: yard.gateway.port, use: 'gateway', host: yard.gateway.host },
+    ...(tls === undefined ? [] : [{ port: tls.port, use: "the gateway's HTTPS", host: yard.gateway.host }]),
     { port: yard.gateway.adminPort, use: "the gateway's admin", host },
     ...Object.entries(yard.services).flatMap(([name, { ports }]) => [
       { port: ports[0], use: `${name}, blue`, host },

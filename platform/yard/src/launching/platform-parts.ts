@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { YardFile } from '@switchyard/contracts/yard-file';
+import { certificateFiles } from '../yard-file/certificate-check.ts';
 import type { ReleaseEntry } from '../releases/release.ts';
 import type { YardFolder } from '../yard-folder.ts';
 import type { BuildSource } from './prepare-release.ts';
@@ -23,12 +24,14 @@ export function registrySource(yard: YardFile, folder: YardFolder): BuildSource 
 
 export function gatewaySource(yard: YardFile, folder: YardFolder): BuildSource {
   const { port, adminPort, host, cors, sessions, settings } = yard.gateway;
+  const files = certificateFiles(yard, folder.root);
+  const { tls } = settings;
   const env = {
     HOST: host,
     ADMIN_PORT: String(adminPort),
     CORS_ORIGINS: cors.origins.join(','),
     SESSIONS_SERVICE: sessions,
-    GATEWAY_SETTINGS: JSON.stringify(settings),
+    GATEWAY_SETTINGS: JSON.stringify({ ...settings, tls: tls && { ...tls, ...files } }),
   };
   return source('gateway', folder, { ...SHARED, env, ports: [port, port], health: '/-/live' });
 }

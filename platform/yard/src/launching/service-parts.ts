@@ -37,7 +37,13 @@ export function declarationsOf(yard: YardFile, services: Iterable<string>): Decl
 
 export const registryUrl = (yard: YardFile): string => `http://127.0.0.1:${yard.registry.port}`;
 
-/** Address for people and for services on this machine. */
+/** Address for people on this machine. */
+export function publicUrl(yard: YardFile): string {
+  const { tls } = yard.gateway.settings;
+  return tls === undefined ? gatewayUrl(yard) : `https://localhost:${tls.port}`;
+}
+
+/** Address for services and for the yard itself: what they ask there is answered without TLS too. */
 export const gatewayUrl = (yard: YardFile, host = 'localhost'): string => `http://${host}:${yard.gateway.port}`;
 
 export interface GivenParts {

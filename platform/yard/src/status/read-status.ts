@@ -11,7 +11,7 @@ import type { YardFolder } from '../yard-folder.ts';
 import type { PartKeeper } from '../keeping/part-keeper.ts';
 import { sideOf } from '../keeping/part-keeper.ts';
 import type { ServiceKeeper } from '../keeping/service-keeper.ts';
-import { gatewayUrl, registryUrl } from '../launching/service-parts.ts';
+import { publicUrl, registryUrl } from '../launching/service-parts.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
 import type { PartStatus, YardStatus } from './yard-status.ts';
 
@@ -24,7 +24,7 @@ export async function readStatus(supervisor: Supervisor): Promise<YardStatus> {
     root: folder.root,
     supervisor: { pid: process.pid, startedAt: supervisor.startedAt.toISOString() },
     epoch: await readEpoch(yard),
-    url: gatewayUrl(yard),
+    url: publicUrl(yard),
     services: Object.fromEntries(
       [...supervisor.services].map(([name, part]) => {
         const { live, standby } = state.of(name);
@@ -64,7 +64,7 @@ export async function readStatusFromRecords(folder: YardFolder, yard: YardFile):
     root: folder.root,
     supervisor: null,
     epoch: await readEpoch(yard),
-    url: gatewayUrl(yard),
+    url: publicUrl(yard),
     services: Object.fromEntries(
       Object.entries(yard.services).map(([name, { needs }]) => {
         const { live, standby } = state.of(name);

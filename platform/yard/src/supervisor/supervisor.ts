@@ -14,7 +14,7 @@ import type { ServiceKeeper } from '../keeping/service-keeper.ts';
 import { Registrar } from '../keeping/registrar.ts';
 import type { Standing } from '../keeping/registrar.ts';
 import { Hooks } from '../launching/hooks.ts';
-import { declarationsOf, gatewayUrl, givenToService, registryUrl } from '../launching/service-parts.ts';
+import { declarationsOf, gatewayUrl, givenToService, publicUrl, registryUrl } from '../launching/service-parts.ts';
 import { stopOrder } from './stop-order.ts';
 import { lookAtSurvivors } from './survivors.ts';
 import type { Told, YardEvent } from '../status/yard-event.ts';
@@ -321,7 +321,11 @@ export class Supervisor {
       const url = gatewayUrl(this.open.yard);
       while (!(await answers200(`${url}/-/ready`))) await pause(READY_POLL_MS, undefined, { signal });
       this.isReadyNow = true;
-      this.tell({ kind: 'ready', url, tookMs: Math.round(this.options.now() - this.beganMs) });
+      this.tell({
+        kind: 'ready',
+        url: publicUrl(this.open.yard),
+        tookMs: Math.round(this.options.now() - this.beganMs),
+      });
       await this.prune();
     } catch (error) {
       if (!signal.aborted) this.tell({ kind: 'note', part: 'yard', message: (error as Error).message });

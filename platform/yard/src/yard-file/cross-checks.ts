@@ -5,6 +5,7 @@ import { GIVEN_VARIABLES, RESERVED_SERVICE_NAMES } from '@switchyard/contracts/y
 import type { YardFile } from '@switchyard/contracts/yard-file';
 import { argvOf, needsShell } from '../launching/command-line.ts';
 import { MAY_BE_OVERRIDDEN } from '../launching/environment.ts';
+import { unfitCertificate } from './certificate-check.ts';
 import { referencesIn } from './interpolation.ts';
 import { nearestName } from './nearest-name.ts';
 import { pathText, shown } from './yard-fault.ts';
@@ -24,6 +25,7 @@ const CHECKS: readonly Check[] = [
   routeCollisions,
   databaseCollisions,
   missingFolders,
+  unfitCertificate,
   wrongReferences,
   wrongCommands,
   unfilledPaths,
@@ -73,6 +75,8 @@ function portCollisions(yard: YardFile, source: YardSource): YardFault[] {
       }),
     );
   } else claim(yard.gateway.adminPort, ['gateway', 'adminPort']);
+  const { tls } = yard.gateway.settings;
+  if (tls !== undefined) claim(tls.port, ['gateway', 'tls', 'port']);
   for (const [name, service] of Object.entries(yard.services)) {
     for (const [index, port] of service.ports.entries()) claim(port, ['services', name, 'ports', index]);
   }

@@ -1,6 +1,7 @@
 /** What each fault of a yard file is answered with. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DEFAULT_SETTINGS } from '@switchyard/contracts/gateway-settings';
 import { readYardText } from './read-yard-file.ts';
 import { faultLine } from './yard-fault.ts';
 
@@ -22,7 +23,14 @@ test('a service needs only run and ports; everything else has a default', () => 
   assert.deepEqual(read, {
     yard: {
       registry: { port: 7000 },
-      gateway: { port: 8000, adminPort: 8001, host: '127.0.0.1', cors: { origins: [] }, sessions: 'users' },
+      gateway: {
+        port: 8000,
+        adminPort: 8001,
+        host: '127.0.0.1',
+        cors: { origins: [] },
+        sessions: 'users',
+        settings: DEFAULT_SETTINGS,
+      },
       services: {
         users: {
           dir: '.',
@@ -174,7 +182,7 @@ const FAULTS: Readonly<Record<string, { yaml: string | Buffer; faults: (string |
   'a misspelt key of a route': {
     yaml: service('    routes: [{ path: /a, atuh: none }]\n'),
     faults: [
-      /^5:26: services\.users\.routes\[0\]\.atuh: unknown key; allowed here: path, auth, limit, timeoutMs, bodyLimitBytes \(did you mean auth\?\)$/,
+      /^5:26: services\.users\.routes\[0\]\.atuh: unknown key; allowed here: path, auth, limit, timeoutMs, hedgeAfterMs, bodyLimitBytes \(did you mean auth\?\)$/,
     ],
   },
   'no run, no ports': {
@@ -204,6 +212,13 @@ const FAULTS: Readonly<Record<string, { yaml: string | Buffer; faults: (string |
     yaml: two('ports: [3010, 3020]', 'env: {}').replace('3021', '3010').replace(', ports: [3010, 3020] }', ' }'),
     faults: [
       '3:30: services.b.ports[1]: read 3010; this port is already that of services.a.ports[0]; each must be another',
+    ],
+  },
+  'a port of HTTPS that is taken, and files that are not there': {
+    yaml: `gateway: { tls: { certificate: none.pem, key: none.key, port: 3020 } }\n${GOOD}`,
+    faults: [
+      '1:32: gateway.tls.certificate: read "none.pem"; the file cannot be read; must be a PEM file, relative to this one',
+      '6:19: services.users.ports[1]: read 3020; this port is already that of gateway.tls.port; each must be another',
     ],
   },
   "the gateway's implied admin port": {
