@@ -49,6 +49,9 @@ const clients = z.strictObject({
     .default(240)
     .describe('A client slower than this in sending a body or reading an answer is cut off; 0: never'),
   graceMs: whole(0, HOUR_MS).default(10_000).describe('Before the speed of a client counts'),
+  pauseMs: whole(0, HOUR_MS)
+    .default(60_000)
+    .describe('How long a client that was fast enough may pause, in a body or in taking an answer'),
   connections: whole(1, 1_000_000).default(20_000).describe('Open connections of one worker at most'),
 });
 

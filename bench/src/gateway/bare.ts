@@ -2,6 +2,7 @@
  * The gateway's proxy alone: its door, its strict reading of a head, its client and its relay, between PORT and UPSTREAM_PORTS.
  * No routes, CORS, limits, identity, breaker or metrics, and no registry: what is left is what the duties are measured against.
  */
+import type { ServerResponse } from 'node:http';
 import type { Table } from '@switchyard/contracts/registry';
 import { FrontDoor } from '@switchyard/gateway/door/front-door';
 import type { Exchange } from '@switchyard/gateway/exchange';
@@ -59,7 +60,9 @@ const routing = new RoutingTable([], {
 routing.take(table, new Set(['upstream']));
 const found = routing.find('/')!;
 const validate = validateStage(samplingOf(undefined));
-const forward = forwardStage({ deadlines, streams, cors, nowMs, ownInterface: (_request, response) => response.end() });
+const { clients: pace } = DEFAULT_SETTINGS;
+const ownInterface = (_request: unknown, response: ServerResponse): void => void response.end();
+const forward = forwardStage({ deadlines, streams, cors, nowMs, pace, ownInterface });
 
 /** Anything but an answer of the upstream ends the measurement: it would not be one of the proxy. */
 const fail = (exchange: Exchange, why: string): never => {

@@ -179,7 +179,7 @@ export async function composeServing(options: ServingOptions): Promise<Serving> 
     limits: { requests: among.requests, inFlight: new InFlight(environment.GATEWAY_SETTINGS.inFlight.total) },
     authentication: { accessTokens, identityTokens: new IdentityTokens(keys), refresher, cors, log },
     splitting: { previewToken: new PreviewToken(environment.OPERATOR_TOKEN_SHA256), random: Math.random },
-    forwarding: { deadlines, streams, cors, nowMs, ownInterface: own },
+    forwarding: { deadlines, streams, cors, nowMs, pace: environment.GATEWAY_SETTINGS.clients, ownInterface: own },
     accounts: { metrics, accessLog, tracing },
     nowMs,
   });

@@ -5,6 +5,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { writeCopy } from '../copied-write.ts';
 import { Exchange } from '../exchange.ts';
 import type { Way } from '../way.ts';
 import { connectionOf } from './client-connection.ts';
@@ -263,7 +264,7 @@ export class FastLane implements ClientSide {
       this.pending = after;
       this.socket.cork();
       if (before !== '') this.socket.write(before, 'latin1');
-      this.socket.write(Buffer.from(piece));
+      writeCopy(this.socket, piece);
       this.socket.uncork();
     }
     return !this.socket.writableNeedDrain;

@@ -1,5 +1,6 @@
 /** A client whose request node:http reads: everything but the plain requests of the fast lane. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { writeCopy } from '../copied-write.ts';
 import type { BodyReader, ClientSide, RequestHead } from './client-side.ts';
 import type { ClientConnection } from './client-connection.ts';
 
@@ -87,7 +88,7 @@ export class HttpClientSide implements ClientSide {
   write(piece: Buffer): boolean {
     this.isHeadPending = false;
     if (piece.length <= ONE_WRITE_MAX_BYTES) return this.response.write(piece.toString('latin1'), 'latin1');
-    return this.response.write(Buffer.from(piece));
+    return writeCopy(this.response, piece);
   }
 
   onDrain(wake: () => void): void {

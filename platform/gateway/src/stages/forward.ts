@@ -4,6 +4,7 @@ import type { CorsPolicy } from '../message/cors-policy.ts';
 import { answerOwn } from '../http/own-answer.ts';
 import type { Deadlines } from '../upstream/deadlines.ts';
 import type { OpenStreams } from '../upstream/open-streams.ts';
+import type { PaceLimits } from '../upstream/pace.ts';
 import { Relay } from '../upstream/relay.ts';
 import { Tunnel } from '../upstream/tunnel.ts';
 import { WAIT } from '../way.ts';
@@ -14,6 +15,7 @@ export interface Forwarding {
   readonly streams: OpenStreams;
   readonly cors: CorsPolicy;
   readonly nowMs: () => number;
+  readonly pace: PaceLimits;
   /** The Express application of the gateway's own interface. */
   readonly ownInterface: (request: IncomingMessage, response: ServerResponse) => void;
 }

@@ -181,6 +181,8 @@ function checkFraming(exchange: Exchange, head: Head): string | undefined {
   if (head.has(HEADER.CONNECTION)) exchange.connectionNamed = namedBy(head.connection);
   if (head.has(HEADER.TE)) exchange.acceptsTrailers = /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i.test(head.te);
   if (exchange.upgrade !== null && exchange.hasBody) return 'an upgrade with a body';
+  // node:http loses what is pipelined behind an upgrade that is ignored: nobody should wait for it.
+  if (exchange.upgrade === null && head.has(HEADER.UPGRADE) && version === '1.1') exchange.client.closeAfter();
   return undefined;
 }
 

@@ -27,8 +27,8 @@ const TRAILERS_MAX_BYTES = 16_384;
 const INTERIM_MAX = 16;
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?\r\n/;
-/** `idle`: no answer is waited for. `head`, then a body by its length, to its end, or in chunks. `broken`: read no more. */
-type State = 'idle' | 'head' | 'length' | 'to-end' | 'chunk-line' | 'chunk' | 'chunk-border' | 'trailers' | 'broken';
+/** `idle`: no answer is waited for. `head`, then a body by its length, to its end, or in chunks. `stopped`: nothing is read any more. */
+type State = 'idle' | 'head' | 'length' | 'to-end' | 'chunk-line' | 'chunk' | 'chunk-border' | 'trailers' | 'stopped';
 
 const NONE: readonly string[] = [];
 const NOTHING = Buffer.alloc(0);
@@ -72,7 +72,7 @@ export class AnswerParser {
       this.waiting = NOTHING;
     }
     let at = 0;
-    while (at < chunk.length) {
+    while (at < chunk.length && this.state !== 'stopped') {
       const next = this.step(chunk, at);
       if (next === -1) {
         // What came in the socket's own memory must be kept elsewhere.
@@ -81,6 +81,12 @@ export class AnswerParser {
       }
       at = next;
     }
+  }
+
+  /** Nothing more is told: nobody waits for the answer. */
+  stop(): void {
+    this.state = 'stopped';
+    this.sink = null;
   }
 
   /** The service has closed its side. @returns whether that completed an answer */
@@ -235,7 +241,7 @@ export class AnswerParser {
   }
 
   private broken(why: string): NotAnAnswer {
-    this.state = 'broken';
+    this.stop();
     return new NotAnAnswer(`the service sent ${why}`);
   }
 }

@@ -1,6 +1,7 @@
 /** One connection to an instance: carries one request at a time, and tells how its answer comes. */
 import { connect } from 'node:net';
 import type { LookupFunction, Socket } from 'node:net';
+import { writeCopy } from '../copied-write.ts';
 import { AnswerParser } from './answer-parser.ts';
 import type { AnswerSink } from './answer-parser.ts';
 
@@ -124,7 +125,7 @@ export class UpstreamConnection {
       return this.socket.write(head + piece.toString('latin1', 0, piece.length) + tail, 'latin1');
     this.socket.cork();
     if (head !== '') this.socket.write(head, 'latin1');
-    let hasRoom = this.socket.write(Buffer.from(piece));
+    let hasRoom = writeCopy(this.socket, piece);
     if (tail !== '') hasRoom = this.socket.write(tail, 'latin1');
     this.socket.uncork();
     return hasRoom;
@@ -158,6 +159,7 @@ export class UpstreamConnection {
 
   /** Nobody waits for the answer: the connection is of no use to others. Its handler hears nothing more. */
   giveUp(): void {
+    this.parser.stop();
     this.handler = null;
     this.isClosed = true;
     this.socket.destroy();
@@ -183,8 +185,11 @@ export class UpstreamConnection {
   private settle(): void {
     this.handler = null;
     if (this.isClosed) return;
-    if (this.parser.isReusable && !this.isSending) this.options.onFree(this);
-    else this.giveUp();
+    if (this.parser.isReusable && !this.isSending) {
+      // Whoever had it may have paused it with the last bytes of his answer.
+      this.socket.resume();
+      this.options.onFree(this);
+    } else this.giveUp();
   }
 
   private ended(): void {

@@ -82,9 +82,20 @@ function isAffordable(before: Claim, next: Claim, isElsewhere: boolean): boolean
   return isMoved ? budget.borrow() : budget.take();
 }
 
+/** A claim beside the one there is, on another instance of the same deployment; null when there is none, or no budget for it. */
+export function claimBeside(exchange: Exchange, nowMs: number): Claim | null {
+  const { service, deployment, instance } = exchange.claim!;
+  if (service.choose(exchange.bucket) !== deployment) return null;
+  const claim = claimInstance(service, exchange.bucket, instance, nowMs);
+  if (typeof claim === 'string') return null;
+  if (service.retryBudget.takeForHedge()) return claim;
+  claim.release();
+  return null;
+}
+
 /** The claimed instance failed, `afterMs` after it was asked: it gets less to do for a while, and its deployment is judged by it. */
-export function punish(exchange: Exchange, afterMs: number, nowMs: number): void {
-  exchange.claim?.failed(afterMs, nowMs);
+export function punish(claim: Claim, afterMs: number, nowMs: number): void {
+  claim.failed(afterMs, nowMs);
 }
 
 /** What the client is told of a failed attempt. */

@@ -13,13 +13,17 @@ import { Attempt } from './attempt.ts';
 import type { AttemptWatcher } from './attempt.ts';
 import type { OutgoingHead } from './connection.ts';
 import type { Watched } from './deadlines.ts';
-import { claimAgain, isRepeatable, punish, refusalOf } from './failures.ts';
+import { claimAgain, claimBeside, isRepeatable, punish, refusalOf } from './failures.ts';
 import type { OpenStream, StreamEnd } from './open-streams.ts';
+import { Pace } from './pace.ts';
 
 /** Longest silence of an answer that has begun, of either side. Event streams have no limit. */
 const ANSWER_IDLE_MS = 300_000;
 /** Longest silence of a client that is sending a body, or of a service that takes it. */
 const BODY_IDLE_MS = 60_000;
+
+/** Reading only: what it asks for may be done twice at the same time. */
+const MAY_HEDGE = new Set(['GET', 'HEAD']);
 
 /** `sending` its body, `waiting` for the head of the answer, `answering`, `streaming` events, `done`. */
 type Phase = 'sending' | 'waiting' | 'answering' | 'streaming' | 'done';
@@ -32,6 +36,10 @@ export class Relay implements AttemptWatcher, Watched, BodyReader, OpenStream, R
   private readonly around: Forwarding;
   private readonly head: OutgoingHead;
   private attempt: Attempt | null = null;
+  /** A second one beside it, when the first takes long; the first answer counts. */
+  private hedge: Attempt | null = null;
+  private hedgeTimer: NodeJS.Timeout | null = null;
+  private pace: Pace | null = null;
   private phase: Phase = 'waiting';
   /** When the wait of this phase began, or last heard of somebody. */
   private sinceMs = 0;
@@ -69,6 +77,30 @@ export class Relay implements AttemptWatcher, Watched, BodyReader, OpenStream, R
     this.sinceMs = nowMs;
     this.attempt = new Attempt(this, exchange.claim!, nowMs);
     this.attempt.begin(isRepeatable(exchange));
+    const { hedgeAfterMs } = exchange.route!.policy;
+    if (hedgeAfterMs !== undefined && this.hedgeTimer === null && MAY_HEDGE.has(exchange.method) && !exchange.hasBody)
+      this.hedgeTimer = setTimeout(() => this.tryBeside(), hedgeAfterMs);
+  }
+
+  /** The answer takes long: another instance is asked too. */
+  private tryBeside(): void {
+    if (this.phase !== 'waiting') return;
+    const nowMs = this.around.nowMs();
+    const claim = claimBeside(this.exchange, nowMs);
+    if (claim === null) return;
+    this.exchange.retries += 1;
+    this.hedge = new Attempt(this, claim, nowMs);
+    this.hedge.begin(true);
+  }
+
+  /** The other one of two attempts goes on alone. */
+  private drop(attempt: Attempt): void {
+    const other = attempt === this.attempt ? this.hedge! : this.attempt!;
+    this.hedge = null;
+    this.attempt = other;
+    this.exchange.claim = other.claim;
+    attempt.giveUp();
+    attempt.claim.release();
   }
 
   // What the attempt tells.
@@ -88,10 +120,15 @@ export class Relay implements AttemptWatcher, Watched, BodyReader, OpenStream, R
     if (this.phase === 'done') return;
     const { exchange, around } = this;
     const { client } = exchange;
-    this.settle(status === 502 || status === 503 || status === 504);
     const nowMs = around.nowMs();
     const latencyMs = nowMs - attempt.startedAtMs;
-    this.claim.answered(status, latencyMs, nowMs);
+    attempt.claim.answered(status, latencyMs, nowMs);
+    const isFailure = status === 502 || status === 503 || status === 504;
+    if (this.hedge !== null) {
+      if (isFailure) return this.drop(attempt);
+      this.drop(attempt === this.attempt ? this.hedge : this.attempt!);
+    }
+    this.settle(isFailure);
     const head = outgoingAnswer(exchange, status, rawHeaders, around.cors);
     exchange.status = status;
     if (exchange.hasBody && !client.hasWholeBody) client.closeAfter();
@@ -146,7 +183,8 @@ export class Relay implements AttemptWatcher, Watched, BodyReader, OpenStream, R
     // It is the client who left, in the middle of its body.
     if (!exchange.isWanted) return this.stop();
     const nowMs = around.nowMs();
-    punish(exchange, nowMs - attempt.startedAtMs, nowMs);
+    punish(attempt.claim, nowMs - attempt.startedAtMs, nowMs);
+    if (this.hedge !== null) return this.drop(attempt);
     if (exchange.client.hasHead) {
       exchange.errorCode = errors.UPSTREAM_BROKE.code;
       this.finish();
@@ -189,6 +227,13 @@ export class Relay implements AttemptWatcher, Watched, BodyReader, OpenStream, R
 
   checkDeadline(nowMs: number): void {
     const waitedMs = nowMs - this.sinceMs;
+    if (this.isClientTooSlow(nowMs)) {
+      if (this.phase === 'sending')
+        return this.give(refuse(errors.REQUEST_TIMEOUT, { detail: 'The body came too slowly' }));
+      this.exchange.errorCode = errors.REQUEST_TIMEOUT.code;
+      this.stop();
+      return this.exchange.client.cut();
+    }
     if (this.phase === 'sending' && this.bodyHasBegun) {
       if (waitedMs < BODY_IDLE_MS) return;
       if (this.isBodyPaused) this.timeOut(refuse(errors.UPSTREAM_TIMEOUT), nowMs);
@@ -201,6 +246,16 @@ export class Relay implements AttemptWatcher, Watched, BodyReader, OpenStream, R
       this.stop();
       this.exchange.client.cut();
     }
+  }
+
+  private isClientTooSlow(nowMs: number): boolean {
+    const { exchange, phase } = this;
+    const { client } = exchange;
+    const isSending = phase === 'sending' && this.bodyHasBegun;
+    if (!isSending && !this.awaitsDrain) return false;
+    this.pace ??= new Pace(this.around.pace);
+    const bytes = isSending ? exchange.bytesIn : exchange.bytesOut - client.waitingBytes;
+    return this.pace.isTooSlow(isSending ? !this.isBodyPaused : this.awaitsDrain, bytes, nowMs);
   }
 
   /** The client has got its answer, or has gone. */
@@ -218,7 +273,8 @@ export class Relay implements AttemptWatcher, Watched, BodyReader, OpenStream, R
   }
 
   private timeOut(refusal: Refusal, nowMs: number): void {
-    punish(this.exchange, nowMs - this.attempt!.startedAtMs, nowMs);
+    for (const attempt of [this.attempt, this.hedge])
+      if (attempt !== null) punish(attempt.claim, nowMs - attempt.startedAtMs, nowMs);
     this.fail(refusal);
   }
 
@@ -237,17 +293,21 @@ export class Relay implements AttemptWatcher, Watched, BodyReader, OpenStream, R
   private stop(): void {
     this.finish();
     this.attempt?.giveUp();
+    this.hedge?.giveUp();
     if (this.bodyHasBegun) this.exchange.client.discardBody();
   }
 
   /** The instance has no more to do with this request. */
   private finish(): void {
     this.phase = 'done';
+    this.awaitsDrain = false;
     this.around.deadlines.remove(this);
     this.around.streams.remove(this);
     if (!this.isSettled) this.exchange.claim?.deployment.breaker.withdraw();
     this.isSettled = true;
     this.exchange.claim?.release();
+    this.hedge?.claim.release();
+    if (this.hedgeTimer !== null) clearTimeout(this.hedgeTimer);
   }
 
   private settle(failed: boolean): void {

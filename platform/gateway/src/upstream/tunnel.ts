@@ -47,6 +47,7 @@ export class Tunnel implements Watched, OpenStream, Runner {
   private readonly border = new FrameBorder();
   private closeCode = 0;
   private cutAtMs = Infinity;
+  private isCutting = false;
 
   constructor(exchange: Exchange, way: Way, around: Forwarding) {
     this.exchange = exchange;
@@ -96,7 +97,7 @@ export class Tunnel implements Watched, OpenStream, Runner {
   private broken(outgoing: ClientRequest): void {
     if (this.isDone || this.isOpen || outgoing !== this.outgoing) return;
     const nowMs = this.around.nowMs();
-    punish(this.exchange, nowMs - this.sinceMs, nowMs);
+    punish(this.claim, nowMs - this.sinceMs, nowMs);
     if (this.exchange.client.hasHead) {
       this.finish(true);
       this.client.destroy();
@@ -154,8 +155,8 @@ export class Tunnel implements Watched, OpenStream, Runner {
     client.on('data', (chunk: Buffer) => this.toService(chunk));
     client.on('drain', () => service.resume());
     service.on('drain', () => client.resume());
-    service.on('end', () => client.end());
-    client.on('end', () => service.end());
+    service.on('end', () => this.halfClosed());
+    client.on('end', () => this.halfClosed());
     service.on('close', () => this.closed());
     client.on('close', () => this.closed());
     if (head.length > 0) this.toClient(head);
@@ -177,18 +178,25 @@ export class Tunnel implements Watched, OpenStream, Runner {
     if (this.service?.write(chunk) === false) this.client.pause();
   }
 
-  /** One side has closed: so does the other, after what is still on its way. */
+  /** One side has closed: so does the other, after what is still on its way, or is cut. */
   private closed(): void {
     if (this.isDone) return;
     this.finish(false);
+    this.halfClosed();
+    this.way.close(this.exchange);
+  }
+
+  /** One side sends nothing more, and so a WebSocket has ended: whoever keeps his side open is not waited for. */
+  private halfClosed(): void {
     this.client.end();
     this.service?.end();
+    if (this.isCutting) return;
+    this.isCutting = true;
     const cut = setTimeout(() => {
       this.client.destroy();
       this.service?.destroy();
     }, CLOSING_MS);
     cut.unref();
-    this.way.close(this.exchange);
   }
 
   /**
@@ -225,7 +233,7 @@ export class Tunnel implements Watched, OpenStream, Runner {
     }
     const { timeoutMs } = this.exchange.route!.policy;
     if (nowMs - this.sinceMs < timeoutMs) return;
-    punish(this.exchange, nowMs - this.sinceMs, nowMs);
+    punish(this.claim, nowMs - this.sinceMs, nowMs);
     this.give(refuse(errors.UPSTREAM_TIMEOUT, { detail: `No answer within ${timeoutMs} ms` }), true);
   }
 
