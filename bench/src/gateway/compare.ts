@@ -1,6 +1,6 @@
 /** Measures the gateway beside its peers in one interleaved run: CPU time per request first, throughput second. `node bench/dist/gateway/compare.js --help` */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { setPriority, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { machine } from '../report.ts';
@@ -21,14 +21,13 @@ const USUAL = [...switchyards, ...nativeProxies, ...nodePeers];
 const CONTESTANTS = [...USUAL, ...switchyardOnBothCores];
 const namesOf = (all: readonly { readonly name: string }[]): string => all.map(({ name }) => name).join(',');
 
-const HELP = `Usage: node bench/dist/gateway/compare.js [--rounds 5] [--seconds 5] [--warm-up 3] [--latency-seconds 3] [--nice 0] [--json]
+const HELP = `Usage: node bench/dist/gateway/compare.js [--rounds 5] [--seconds 5] [--warm-up 3] [--latency-seconds 3] [--json]
        [--cases ${namesOf(CASES)}]
        [--contestants ${namesOf(USUAL)}]
 Further contestants, which have both cores: ${namesOf(switchyardOnBothCores)}.
 Proxies are held to core 1, load and upstream to core 0; in each round each contestant is measured in turn. CPU time is that of
 the proxy's whole process tree, in a closed loop of 64 connections (wrk). Latency is measured at half of what each did in it, 20,000
 requests a second at most, beside nginx and no proxy at the same rate; --latency-seconds 0 leaves it out.
-On a machine that is busy otherwise, root may say --nice=-10: proxies, load and upstream go first, all alike.
 Needs nginx, haproxy, wrk and taskset. Quick: --cases small-get --contestants switchyard,nginx,httpxy --rounds 3 --seconds 3 --latency-seconds 0`;
 
 const { values } = parseArgs({
@@ -39,7 +38,6 @@ const { values } = parseArgs({
     'latency-seconds': { type: 'string', default: '3' },
     cases: { type: 'string', default: namesOf(CASES) },
     contestants: { type: 'string', default: namesOf(USUAL) },
-    nice: { type: 'string', default: '0' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -73,8 +71,6 @@ if (Number(process.versions.node.split('.')[0]) < 26) refuse('all of it runs on 
 let interruptedBy: NodeJS.Signals | null = null;
 
 async function main(): Promise<void> {
-  // What is started inherits it.
-  setPriority(Number(values.nice));
   const folder = await mkdtemp(path.join(tmpdir(), 'gateway-compare-'));
   const opened: Opened[] = [];
   const absent: string[] = [];

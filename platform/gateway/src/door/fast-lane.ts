@@ -181,8 +181,7 @@ export class FastLane implements ClientSide {
   };
 
   private readonly onDrained = (): void => {
-    if (this.isEnded) this.finished();
-    else this.wake?.();
+    if (!this.isEnded) this.wake?.();
   };
 
   // What the exchange sees.
@@ -287,10 +286,23 @@ export class FastLane implements ClientSide {
       for (const [name, value] of trailers) this.pending += `${name}: ${value}\r\n`;
       this.pending += '\r\n';
     }
-    this.flush();
     this.isEnded = true;
-    if (this.socket.writableLength === 0) this.finished();
+    const { socket, pending } = this;
+    // By TLS nothing leaves at once; a plain socket has mostly given all of it to the kernel when the call returns.
+    if (pending !== '' && this.connection.isSecure) {
+      this.pending = '';
+      socket.write(pending, 'latin1', this.onWritten);
+      return;
+    }
+    this.flush();
+    if (socket.writableLength === 0) this.finished();
+    // Below its mark a socket tells of no drain.
+    else socket.write('', 'latin1', this.onWritten);
   }
+
+  private readonly onWritten = (error?: Error | null): void => {
+    if (error === undefined || error === null) this.finished();
+  };
 
   /** The answer has left: the next request may be read. */
   private finished(): void {

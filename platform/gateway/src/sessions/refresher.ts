@@ -12,6 +12,8 @@ import { sessionCookies } from './session-cookies.ts';
 import type { SessionStore } from './session-store.ts';
 import { Turns } from './turns.ts';
 
+export type RefreshStore = Pick<SessionStore, 'refresh'>;
+
 /** How often it is looked whether anybody still waits while the store takes its time. */
 const LOOK_EVERY_MS = 100;
 
@@ -28,9 +30,17 @@ interface Shared {
   untilMs: number;
   /** Whether each of those who wait for it still does. */
   readonly tabs: (() => boolean)[];
+  /** All of them had gone when it was there. */
+  isUndelivered: boolean;
 }
 
 const SHARED_MAX = 10_000;
+const GRACE_MS = REFRESH_GRACE_SECONDS * 1_000;
+/**
+ * What nobody got, since all tabs had been closed in that moment, is kept for whoever comes next with the same token, as long as its
+ * access token is good for something; his grace begins then. Asked of the store, he would be taken for a thief.
+ */
+const UNDELIVERED_MS = (ACCESS_TOKEN_SECONDS * 1_000) / 2;
 /**
  * A thousand sessions that wake together must not keep the store from answering anything else for seconds; and who waits here has
  * not been rotated yet, so that nothing is lost when it takes too long.
@@ -38,7 +48,7 @@ const SHARED_MAX = 10_000;
 const AT_A_TIME = { running: 16, waiting: SHARED_MAX, waitMs: 15_000 };
 
 export class Refresher {
-  private readonly store: SessionStore;
+  private readonly store: RefreshStore;
   private readonly tokens: AccessTokens;
   private readonly ended: EndedSessions;
   private readonly nowMs: () => number;
@@ -46,7 +56,7 @@ export class Refresher {
   private readonly shared = new BoundedMap<Shared>(SHARED_MAX);
 
   constructor(
-    store: SessionStore,
+    store: RefreshStore,
     tokens: AccessTokens,
     ended: EndedSessions,
     nowMs: () => number = systemClock.nowMs,
@@ -68,10 +78,14 @@ export class Refresher {
     const known = this.shared.get(refreshToken);
     if (known !== undefined && known.untilMs > this.nowMs()) {
       if (known.untilMs === Infinity) known.tabs.push(isWanted);
+      if (known.isUndelivered) {
+        known.isUndelivered = false;
+        known.untilMs = this.nowMs() + GRACE_MS;
+      }
       return this.unlessEnded(await known.result);
     }
     const begun = Promise.withResolvers<OpenedSession | Refusal>();
-    const entry: Shared = { result: begun.promise, untilMs: Infinity, tabs: [isWanted] };
+    const entry: Shared = { result: begun.promise, untilMs: Infinity, tabs: [isWanted], isUndelivered: false };
     this.shared.set(refreshToken, entry);
     try {
       const result = await this.rotate(refreshToken, entry);
@@ -129,7 +143,8 @@ export class Refresher {
     });
     if (granted === null) return refuse(errors.SESSIONS_UNAVAILABLE, { retryAfterSeconds: 2 });
     if (isRefusal(granted)) return granted;
-    entry.untilMs = askedAtMs + REFRESH_GRACE_SECONDS * 1_000;
+    entry.isUndelivered = !isWanted();
+    entry.untilMs = askedAtMs + (entry.isUndelivered ? UNDELIVERED_MS : GRACE_MS);
     return this.opened(granted);
   }
 }

@@ -28,10 +28,11 @@ export async function startSecureYard(
   listener: RequestListener,
   environment: Readonly<Record<string, string>> = {},
   route: Readonly<Record<string, unknown>> = {},
+  more: Readonly<Record<string, unknown>> = {},
 ): Promise<SecureYard> {
   const { authority, files } = certificateFor(t);
   const tlsPort = await freePort();
-  const settings = JSON.stringify({ tls: { ...files, port: tlsPort } });
+  const settings = JSON.stringify({ tls: { ...files, port: tlsPort, ...more } });
   const yard = await startYardWith(t, listener, { GATEWAY_SETTINGS: settings, ...environment }, route);
   const secureUrl = `https://localhost:${tlsPort}`;
   const session = (): ClientHttp2Session => {

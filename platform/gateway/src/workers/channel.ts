@@ -18,26 +18,49 @@ interface Reachable {
   send?(message: object, socket: Socket, options: { keepOpen: boolean }, sent: (error: Error | null) => void): boolean;
 }
 
-export function lineOf(other: Reachable): Line {
-  /** What is to be done with those that wait: Node.js sends one connection at a time, and the next when the other side has it. */
-  const unsent = new Set<() => void>();
+/** Connections that Node.js is given to send at a time: it sends the second when the other side has said that it has the first. */
+const SENDING_MAX = 2;
+/** One that could not be sent within this time is better served where it is. */
+const SEND_WITHIN_MS = 50;
+
+export function lineOf(other: Reachable, after: ChannelOptions['after']): Line {
+  /** In the order in which they came; each with what is to be done when it is too late. */
+  const waiting = new Map<Socket, { readonly send: () => void; readonly failed: () => void }>();
+  const sending = new Set<() => void>();
+  const sendNext = (): void => {
+    for (const [socket, { send }] of waiting) {
+      if (sending.size >= SENDING_MAX) return;
+      waiting.delete(socket);
+      send();
+    }
+  };
   return {
     // Without a callback, what cannot be sent any more would be an error of the process.
     send: (message) => void other.send?.(message, undefined, undefined, () => undefined),
     sendWith: (message, socket, failed) => {
-      if (other.send === undefined) return failed();
       // Else its server would keep a list of what it has given away, and wait for the end of that when it closes.
       (socket as Socket & { server: unknown }).server = null;
-      unsent.add(failed);
-      other.send(message, socket, { keepOpen: true }, (error) => {
-        if (!unsent.delete(failed)) return;
-        if (error === null) socket.destroy();
-        else failed();
+      const cancel = after(SEND_WITHIN_MS, () => {
+        if (waiting.delete(socket)) failed();
       });
+      const send = (): void => {
+        cancel();
+        if (other.send === undefined) return failed();
+        sending.add(failed);
+        other.send(message, socket, { keepOpen: true }, (error) => {
+          if (!sending.delete(failed)) return;
+          if (error === null) socket.destroy();
+          else failed();
+          sendNext();
+        });
+      };
+      waiting.set(socket, { send, failed });
+      sendNext();
     },
     close: () => {
-      const all = [...unsent];
-      unsent.clear();
+      const all = [...sending, ...Array.from(waiting.values(), ({ failed }) => failed)];
+      sending.clear();
+      waiting.clear();
       for (const failed of all) failed();
     },
   };

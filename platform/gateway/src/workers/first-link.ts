@@ -37,7 +37,7 @@ export class FirstLink {
       onLeave(how);
     };
     this.channel = new Channel({
-      line: lineOf(process),
+      line: lineOf(process, clock.after),
       after: clock.after,
       onNotice: { ...options.onNotice, welcome: welcome.resolve, leave },
       onQuestion: { figures: options.figures },

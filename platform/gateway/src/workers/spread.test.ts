@@ -31,6 +31,11 @@ test('of sixty-four that arrive together at one of two, about half go to the oth
   assert.ok(own >= 32 && own <= 36, String(own));
 });
 
+test('where connections come and go, they are kept', () => {
+  assert.equal(takerOf(64, others(0), 1_000), null);
+  assert.equal(takerOf(64, others(0), 0), 2);
+});
+
 test('without another one, all are kept', () => {
   assert.equal(takerOf(1_000, others()), null);
 });

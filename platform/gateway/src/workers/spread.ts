@@ -6,6 +6,13 @@ import type { SocketName } from '../handover/inherited-sockets.ts';
 /** Connections that a worker may have beyond the one with the least, and an eighth: passing on is dearer than a little less evenness. */
 const MARGIN = 4;
 const MARGIN_SHARE = 0.125;
+/**
+ * The same for each connection that closed lately: where they come and go, a queue is even by itself, and passing on what lives for one
+ * request would cost a fifth of its processor time.
+ */
+const MARGIN_PER_CLOSED = 0.125;
+/** After so long, one that closed counts half. */
+const CLOSED_HALF_MS = 500;
 /** Between two words about how many they are. */
 const TELL_EVERY_MS = 50;
 /** After that, what was passed on is among what its worker has told. */
@@ -33,6 +40,9 @@ export class Spread {
   private readonly others = new Map<number, Other>();
   private readonly serve = new Map<SocketName, (socket: Socket) => void>();
   private isTelling = false;
+  /** Connections that closed lately, the longer ago the less, as of `closedAtMs`. */
+  private closedLately = 0;
+  private closedAtMs = 0;
 
   constructor(options: SpreadOptions) {
     this.options = options;
@@ -43,7 +53,7 @@ export class Spread {
     const listeners = server.listeners('connection');
     const serve = (socket: Socket): void => {
       this.changed();
-      socket.once('close', this.changed);
+      socket.once('close', this.closed);
       for (const listener of listeners) listener.call(server, socket);
       socket.resume();
     };
@@ -100,14 +110,26 @@ export class Spread {
     this.options.tell(new Map(Array.from(this.others, ([worker, { open }]) => [worker, open])));
   }
 
+  private readonly closed = (): void => {
+    const nowMs = this.options.clock.nowMs();
+    this.closedLately = this.closedLatelyAt(nowMs) + 1;
+    this.closedAtMs = nowMs;
+    this.changed();
+  };
+
+  private closedLatelyAt(nowMs: number): number {
+    return this.closedLately * 0.5 ** ((nowMs - this.closedAtMs) / CLOSED_HALF_MS);
+  }
+
   private passOn(name: SocketName, socket: Socket, serve: (socket: Socket) => void): boolean {
     const { open, give, clock } = this.options;
     if (this.others.size === 0) return false;
-    const to = takerOf(open() + 1, this.others);
+    const nowMs = clock.nowMs();
+    const to = takerOf(open() + 1, this.others, this.closedLatelyAt(nowMs));
     if (to === null) return false;
     const taker = this.others.get(to)!;
     taker.underWay += 1;
-    taker.passedAtMs = clock.nowMs();
+    taker.passedAtMs = nowMs;
     give(to, name, socket, () => serve(socket));
     return true;
   }
@@ -117,6 +139,7 @@ export class Spread {
 export function takerOf(
   own: number,
   others: ReadonlyMap<number, { readonly open: number; readonly underWay: number }>,
+  closedLately = 0,
 ): number | null {
   let taker: number | null = null;
   let least = Infinity;
@@ -125,5 +148,5 @@ export function takerOf(
       least = open + underWay;
       taker = worker;
     }
-  return own > least + MARGIN + least * MARGIN_SHARE ? taker : null;
+  return own > least + MARGIN + least * MARGIN_SHARE + closedLately * MARGIN_PER_CLOSED ? taker : null;
 }

@@ -80,7 +80,7 @@ export class WorkerProcess {
     });
     this.child = child;
     const channel = new Channel({
-      line: lineOf(child),
+      line: lineOf(child, after),
       after,
       onNotice: {
         ...onNotice,

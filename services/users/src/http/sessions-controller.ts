@@ -32,7 +32,11 @@ export class SessionsController {
     @ValidBody(refreshRequest) body: z.infer<typeof refreshRequest>,
     @Req() { socket }: Request,
   ): Promise<GrantedSession> {
-    const isAwaited = (): boolean => !socket.destroyed && !socket.readableEnded;
+    // After a standstill the end of the connection is read in the same turn of the event loop as what the database answered.
+    const isAwaited = async (): Promise<boolean> => {
+      await new Promise(setImmediate);
+      return !socket.destroyed && !socket.readableEnded;
+    };
     return accepted(await refreshSession(this.users, body.refreshToken, isAwaited));
   }
 

@@ -23,8 +23,8 @@ export interface SessionSurroundings {
 }
 
 /**
- * What nghttp2 and Node.js limit for us, beside floods of CONTINUATION, SETTINGS and PING, which they end by themselves.
- * Between 16 and 32 KiB a head is answered 431; beyond, its stream is reset unread.
+ * What nghttp2 and Node.js limit for us, beside floods of CONTINUATION, SETTINGS and PING, which they end by themselves. A head has
+ * nine frames of 16 KiB at most; one of more than 16 KiB is answered 431.
  */
 const LIMITS: ServerOptions & { readonly maxOutstandingSettings: number } = {
   settings: {

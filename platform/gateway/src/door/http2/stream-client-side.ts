@@ -40,7 +40,11 @@ export class StreamClientSide implements ClientSide {
   }
 
   get isAnswered(): boolean {
-    return this.hasEnded && this.stream.writableFinished;
+    // A stream may close before it says that it has finished; then the code tells.
+    const { stream } = this;
+    return (
+      this.hasEnded && (stream.writableFinished || (stream.closed && stream.rstCode === constants.NGHTTP2_NO_ERROR))
+    );
   }
 
   get hasWholeBody(): boolean {

@@ -27,7 +27,7 @@ import { transact } from '../transact.ts';
 export async function refreshSession(
   users: Users,
   written: string,
-  isAwaited: () => boolean,
+  isAwaited: () => Promise<boolean>,
 ): Promise<GrantedSession | Refusal> {
   const token = parseToken(written);
   if (token === null) return refreshRefused();
@@ -41,7 +41,7 @@ export async function refreshSession(
     }
     const next = await successor(tx, users, { session, token, now });
     if (next === null) return endedByReplay(tx, session, now);
-    return isAwaited() ? next : refreshRefused();
+    return (await isAwaited()) ? next : refreshRefused();
   });
   return granted ?? refreshRefused();
 }
