@@ -1,5 +1,6 @@
 /** Frames of HTTP/2 as no proper client would send them, and what comes back. */
 import { connect } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import type { SecureYard } from './secure-yard.ts';
 
 export const FRAME = {
@@ -68,6 +69,15 @@ export interface FramesBack {
 
 const DEADLINE_MS = 10_000;
 
+/** A connection on which frames may be written, after the preface. */
+export function connectFrames(yard: SecureYard): TLSSocket {
+  const at = { port: yard.tlsPort, host: '127.0.0.1', servername: 'localhost', ca: yard.authority.pem };
+  const socket = connect({ ...at, ALPNProtocols: ['h2'] });
+  socket.on('error', () => {});
+  socket.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(FRAME.settings, 0, 0)]));
+  return socket;
+}
+
 /** Sends the frames and reads until a stream has ended, by an answer or a reset, or the connection is closed. */
 export function exchangeFrames(
   yard: SecureYard,
@@ -76,8 +86,7 @@ export function exchangeFrames(
     told.includes('end') || told.some((one) => one.startsWith('reset')),
 ): Promise<FramesBack> {
   return new Promise((resolve, reject) => {
-    const at = { port: yard.tlsPort, host: '127.0.0.1', servername: 'localhost', ca: yard.authority.pem };
-    const socket = connect({ ...at, ALPNProtocols: ['h2'] });
+    const socket = connectFrames(yard);
     const told: string[] = [];
     let text = '';
     let held: Buffer = Buffer.alloc(0);
@@ -90,11 +99,7 @@ export function exchangeFrames(
       socket.destroy();
       reject(new Error(`nothing more within ${DEADLINE_MS} ms; so far: ${told.join(', ')}`));
     }, DEADLINE_MS);
-    socket.on('secureConnect', () => {
-      socket.write(
-        Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(FRAME.settings, 0, 0), ...frames]),
-      );
-    });
+    socket.write(Buffer.concat(frames));
     socket.on('data', (chunk: Buffer) => {
       held = Buffer.concat([held, chunk]);
       while (held.length >= 9 && held.length >= 9 + held.readUIntBE(0, 3)) {
@@ -110,7 +115,6 @@ export function exchangeFrames(
       }
       if (isEnough(told)) finish(false);
     });
-    socket.on('error', () => {});
     socket.on('close', () => finish(true));
   });
 }

@@ -82,7 +82,7 @@ export async function answerOf(stream: ClientHttp2Stream): Promise<StreamAnswer>
   });
   stream.on('data', (piece: Buffer) => pieces.push(piece));
   stream.on('error', () => {});
-  await once(stream, 'close');
+  await new Promise((resolve) => stream.on('close', resolve));
   const status = Number((head as Record<string, unknown>)[':status'] ?? 0);
   return { status, headers: head, text: Buffer.concat(pieces).toString(), trailers, resetCode: stream.rstCode ?? 0 };
 }

@@ -39,6 +39,7 @@ export function answerAsHttp1(client: ClientSide, stream: ServerHttp2Stream, app
     if (!request.push(chunk)) stream.pause();
   });
   stream.on('end', () => {
+    if (stream.closed) return;
     request.complete = true;
     request.push(null);
   });

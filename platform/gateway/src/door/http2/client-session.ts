@@ -66,6 +66,8 @@ export class ClientSession {
     this.wastedAtMs = around.nowMs();
     this.connection = connectionOf(socket);
     this.connection.end = () => this.leave();
+    // Otherwise nothing would tell that the client has left.
+    socket.allowHalfOpen = false;
     this.session = performServerHandshake(socket, LIMITS);
     this.session.on('error', ignore);
     this.session.setTimeout(around.keepAliveMs, () => {

@@ -120,8 +120,12 @@ export class StreamClientSide implements ClientSide {
   /** Where a request ends is known whatever is in it: other requests of the connection need not suffer. */
   closeAfter(): void {}
 
+  /** Node.js ends a stream before it resets it, and lets the end go first: what was sent would look whole. */
   cut(): void {
-    if (!this.stream.destroyed) this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    const { stream } = this;
+    if (stream.closed || stream.destroyed) return;
+    stream.end = () => stream;
+    stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   }
 
   answerBy(application: (request: IncomingMessage, response: ServerResponse) => void): void {
@@ -131,6 +135,8 @@ export class StreamClientSide implements ClientSide {
   private readonly onChunk = (chunk: Buffer): void => this.reader?.bodyData(chunk);
 
   private readonly onEnd = (): void => {
+    // A reset ends what is read as well, and before it is told of.
+    if (this.stream.closed) return;
     this.isBodyWhole = true;
     this.reader?.bodyEnded();
   };
