@@ -7,6 +7,7 @@ import { REPOSITORY } from '@switchyard/e2e/yard-under-test';
 import { answersOk, start, untilUp } from '../gateway/started-process.ts';
 import { NODE_FLAGS, startYardRig } from '../gateway/yard-rig.ts';
 import { ProbeInstances, registrationOf } from './probe-instances.ts';
+import { percentile } from './timed-load.ts';
 import { tellFailures } from './traffic-figures.ts';
 import { runTrial } from './trial.ts';
 
@@ -37,18 +38,29 @@ await runTrial(`The registry away for ${values.minutes} minutes`, Number(values.
     () => trial.tell(`${traffic.counts().answered} answered, ${traffic.counts().failed} failed`),
     30_000,
   );
+  const phase = (what: string): void => {
+    const took = traffic.takeSamples().map(({ latencyMs }) => latencyMs);
+    trial.figure(
+      `latency ${what}`,
+      `p50 ${percentile(took, 0.5).toFixed(1)} ms, p99 ${percentile(took, 0.99).toFixed(1)} ms`,
+    );
+  };
   await pause(BEFORE_MS);
+  phase('before');
   rig.registry.signal('SIGKILL');
   trial.figure('registry killed', at());
   await pause(awayMs * 0.3);
+  phase('without the registry');
   const victim = instances[1]!;
   victim.process.signal('SIGKILL');
   trial.figure('one of three instances killed', at());
   await pause(awayMs * 0.3);
+  phase('without the registry and one instance');
   victim.process = (await probes.start('probe-1', victim.port)).process;
   trial.figure('it is back', at());
   const answeredBefore = traffic.counts();
   await pause(awayMs * 0.4);
+  phase('without the registry, the instance back');
   const { port } = new URL(rig.registryUrl);
   const outputFile = path.join(rig.folder, 'registry.log');
   const registry = start({
@@ -72,11 +84,10 @@ await runTrial(`The registry away for ${values.minutes} minutes`, Number(values.
   const followsAgainMs = performance.now() - registeredAt;
   await pause(AFTER_MS);
   clearInterval(report);
+  phase('with the registry again');
   const result = await traffic.stop();
   tellFailures(trial, result.failures, startedAt);
-  const get = result.kinds.get!;
   trial.figure('answered after the instance was back', result.answered - answeredBefore.answered);
-  trial.figure('latency', `p50 ${get.latencyMs.p50.toFixed(1)} ms, p99 ${get.latencyMs.p99.toFixed(1)} ms`);
   trial.figure('longest time without a good answer', `${result.longestGapMs.toFixed(0)} ms`);
   trial.promise('no added error', result.failed === 0, `${result.failed} of ${result.sent}`);
   trial.promise(

@@ -78,7 +78,10 @@ await runTrial(`Ten minutes of changes (${minutes}, at ${values.rate} requests/s
   const atRest = heldBy(rig.gateway.pid);
 
   tellFailures(trial, result.failures, startedAt + performance.timeOrigin);
-  trial.figure('requests, events and messages', `${result.sent} sent, ${result.answered} answered`);
+  trial.figure(
+    'requests, events and messages',
+    `${result.sent} sent, ${result.answered} answered, ${result.resentMessages} sent again after a close with 1012`,
+  );
   trial.figure(
     'by kind',
     Object.entries(result.kinds)
