@@ -20,7 +20,9 @@ const inFlight = z.strictObject({
   total: whole(1, 1_000_000)
     .default(10_000)
     .describe('Requests that one worker carries at a time; beyond it the answer is 503'),
-  perInstance: whole(1, 65_535).default(1_024).describe('Requests under way to one instance at a time'),
+  perInstance: whole(1, 65_535)
+    .default(1_024)
+    .describe('Requests under way to one instance at a time, without streams and what slow clients hold up'),
 });
 
 const breaker = z.strictObject({

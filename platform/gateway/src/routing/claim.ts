@@ -15,6 +15,8 @@ export class Claim {
   /** It tries an instance that was ejected. */
   private readonly isTrial: boolean;
   private isHeld = true;
+  private isHeldUp = false;
+  private isStream = false;
   private hasFailed = false;
   private latencyMs = NOTHING;
 
@@ -25,6 +27,21 @@ export class Claim {
     this.isTrial = isTrial;
     deployment.claimed();
     instance.inFlight += 1;
+  }
+
+  /** From now on it is an event stream or a WebSocket. */
+  becomeStream(): void {
+    if (this.isStream || !this.isHeld) return;
+    this.heldByClient(false);
+    this.isStream = true;
+    this.instance.streams += 1;
+  }
+
+  /** Whether it is the client that the rest waits for, until told otherwise. */
+  heldByClient(isHeldUp: boolean): void {
+    if (this.isHeldUp === isHeldUp || this.isStream) return;
+    this.isHeldUp = isHeldUp;
+    this.instance.heldByClients += isHeldUp ? 1 : -1;
   }
 
   /** The head of an answer is there. */
@@ -61,6 +78,8 @@ export class Claim {
   release(): void {
     if (!this.isHeld) return;
     this.isHeld = false;
+    this.heldByClient(false);
+    if (this.isStream) this.instance.streams -= 1;
     this.instance.inFlight -= 1;
     if (this.latencyMs !== NOTHING) this.deployment.count(this.hasFailed, this.latencyMs);
     else if (this.isTrial) this.tell('withdrawn');
@@ -96,7 +115,7 @@ export function claimInstance(
   }
   const instance = draw(deployment.rotation, avoid, nowMs, random);
   if (instance === null) return 'no-instance';
-  if (instance.inFlight >= deployment.inFlightMax) return 'overloaded';
+  if (instance.isFull(deployment.inFlightMax)) return 'overloaded';
   return new Claim(service, deployment, instance);
 }
 

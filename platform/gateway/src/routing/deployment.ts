@@ -80,7 +80,8 @@ export class Deployment {
 
   /** Whether no instance has room for one more. */
   get isFull(): boolean {
-    return this.rotation.length > 0 && this.inFlight >= this.inFlightMax * this.rotation.length;
+    if (this.rotation.length === 0 || this.inFlight < this.inFlightMax * this.rotation.length) return false;
+    return this.rotation.every((instance) => instance.isFull(this.inFlightMax));
   }
 
   /** What is UP now; who was ejected stays so. */

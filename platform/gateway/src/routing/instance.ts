@@ -24,6 +24,10 @@ export class Instance {
   isUp = true;
   weight = 1;
   inFlight = 0;
+  /** Of those, event streams and WebSockets: they are counted, but are no work that ends. */
+  streams = 0;
+  /** Of those, what waits for a slow client, and so is no work for the instance. */
+  heldByClients = 0;
   isGone = false;
   readonly latency = new Latency();
   readonly ejection = new Ejection();
@@ -39,6 +43,14 @@ export class Instance {
   get pool(): ConnectionPool {
     const { host, port } = this;
     return (this.poolNow ??= new ConnectionPool({ host, port, lookup: allowedLookup }));
+  }
+
+  /**
+   * Whether it has as much to do as it may. A thousand clients that send or take a byte now and then must not shut out everybody
+   * else; they may be as many again as the others.
+   */
+  isFull(inFlightMax: number): boolean {
+    return this.inFlight - this.streams - Math.min(this.heldByClients, inFlightMax) >= inFlightMax;
   }
 
   /** Whether a further request is better sent here than to `other`: by what is in flight, and by how long it takes where both are known. */

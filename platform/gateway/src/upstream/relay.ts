@@ -135,7 +135,9 @@ export class Relay implements AttemptWatcher, Watched, BodyReader, OpenStream, R
     client.begin(status, reason, head.headers, bodyLength);
     this.phase = head.isEventStream ? 'streaming' : 'answering';
     this.sinceMs = nowMs;
-    if (head.isEventStream) around.streams.add(this);
+    if (!head.isEventStream) return;
+    this.claim.becomeStream();
+    around.streams.add(this);
   }
 
   attemptData(attempt: Attempt, piece: Buffer): void {
@@ -252,10 +254,12 @@ export class Relay implements AttemptWatcher, Watched, BodyReader, OpenStream, R
     const { exchange, phase } = this;
     const { client } = exchange;
     const isSending = phase === 'sending' && this.bodyHasBegun;
-    if (!isSending && !this.awaitsDrain) return false;
+    const isWaitedFor = isSending ? !this.isBodyPaused : this.awaitsDrain;
+    this.claim.heldByClient(isWaitedFor);
+    if (!isSending && !isWaitedFor) return false;
     this.pace ??= new Pace(this.around.pace);
     const bytes = isSending ? exchange.bytesIn : exchange.bytesOut - client.waitingBytes;
-    return this.pace.isTooSlow(isSending ? !this.isBodyPaused : this.awaitsDrain, bytes, nowMs);
+    return this.pace.isTooSlow(isWaitedFor, bytes, nowMs);
   }
 
   /** The client has got its answer, or has gone. */

@@ -73,3 +73,33 @@ test('a slow service is nothing that its client is blamed for', async (t) => {
   const answered = await fetch(yard.url, { method: 'POST', body: 'x' });
   assert.equal(answered.status, 200);
 });
+
+test('clients that send slowly, and open streams, leave room for others at an instance', async (t) => {
+  const yard = await startYardWith(
+    t,
+    (request, response) => {
+      request.on('error', () => {});
+      if (request.url === '/stream')
+        return void response.writeHead(200, { 'content-type': 'text/event-stream' }).write(':\n\n');
+      request.resume().once('end', () => response.end('ok'));
+    },
+    { GATEWAY_SETTINGS: '{"inFlight":{"perInstance":2}}' },
+  );
+  const leaving = new AbortController();
+  t.after(() => leaving.abort());
+  for (let nth = 0; nth < 3; nth += 1)
+    assert.equal((await fetch(`${yard.url}/stream`, { signal: leaving.signal })).status, 200);
+  for (let nth = 0; nth < 2; nth += 1) {
+    const socket = connect(yard.gateway.port, '127.0.0.1');
+    t.after(() => socket.destroy());
+    socket.write(`POST / HTTP/1.1\r\nHost: ${yard.host}\r\nContent-Length: 1000\r\n\r\na`);
+  }
+  // They count until they are seen to be slow, a tenth of a second later.
+  const deadlineMs = performance.now() + 10_000;
+  let others = 0;
+  while (others < 20) {
+    const { status } = await fetch(yard.url);
+    others = status === 200 ? others + 1 : 0;
+    assert.ok(performance.now() < deadlineMs, 'others are shut out');
+  }
+});

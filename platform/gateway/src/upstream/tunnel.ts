@@ -150,6 +150,7 @@ export class Tunnel implements Watched, OpenStream, Runner {
     this.claim.answered(101, around.nowMs() - this.sinceMs);
     const { headers } = outgoingAnswer(exchange, 101, answer.rawHeaders, around.cors);
     exchange.upgrade!.accept(headers);
+    this.claim.becomeStream();
     around.streams.add(this);
     service.on('data', (chunk: Buffer) => this.toClient(chunk));
     client.on('data', (chunk: Buffer) => this.toService(chunk));
