@@ -25,6 +25,7 @@ export interface LatencyRound {
   readonly direct: OpenLoopFigures;
   /** CPU time for one request at that rate. */
   readonly cpuMicros: number;
+  readonly nginxCpuMicros: number | null;
 }
 
 export interface Figures {
@@ -87,6 +88,8 @@ export function latencyTable(all: readonly LatencyFigures[]): string {
       'nginx there, p50 and p99',
       'no proxy, p50 and p99',
       'CPU µs per request there',
+      "nginx's there",
+      'of nginx',
       'not answered well',
     ],
     all.map(({ says, latencies }) => {
@@ -101,6 +104,10 @@ export function latencyTable(all: readonly LatencyFigures[]): string {
         hasNginx ? `${middle(({ nginx }) => nginx!.p50Micros)}, ${middle(({ nginx }) => nginx!.p99Micros)}` : '',
         `${middle(({ direct }) => direct.p50Micros)}, ${middle(({ direct }) => direct.p99Micros)}`,
         of(({ cpuMicros }) => cpuMicros, 1),
+        hasNginx ? of(({ nginxCpuMicros }) => nginxCpuMicros!, 1) : '',
+        hasNginx
+          ? median(latencies.map(({ cpuMicros, nginxCpuMicros }) => nginxCpuMicros! / cpuMicros)).toFixed(2)
+          : '',
         latencies.reduce((sum, { own }) => sum + own.faults, 0),
       ];
     }),

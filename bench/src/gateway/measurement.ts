@@ -118,11 +118,22 @@ async function latencyOfRound(
 ): Promise<LatencyRound> {
   const at = async (origin: string, token: string) =>
     openLoop(one, { cores: plan.loadCores, origin, token, seconds: plan.latencySeconds, ratePerSecond });
+  const costAt = async (proxy: OpenContestant) => {
+    const before = costOf(proxy.pid, { andBelow: true });
+    const seen = await at(proxy.origin, await proxy.token());
+    const after = costOf(proxy.pid, { andBelow: true });
+    return { seen, cpuMicros: ((after.cpuSeconds - before.cpuSeconds) * 1e6) / seen.requests };
+  };
   const direct = await at(plan.upstreamOrigin, 'none');
-  const ofNginx = nginx === null ? null : nginx === open ? null : await at(nginx.origin, await nginx.token());
-  const before = costOf(open.pid, { andBelow: true });
-  const own = await at(open.origin, await open.token());
-  const after = costOf(open.pid, { andBelow: true });
-  const cpuMicros = ((after.cpuSeconds - before.cpuSeconds) * 1e6) / own.requests;
-  return { ratePerSecond, own, nginx: nginx === open ? own : ofNginx, direct, cpuMicros };
+  const ofNginx = nginx === null || nginx === open ? null : await costAt(nginx);
+  const own = await costAt(open);
+  const reference = nginx === open ? own : ofNginx;
+  return {
+    ratePerSecond,
+    own: own.seen,
+    nginx: reference?.seen ?? null,
+    direct,
+    cpuMicros: own.cpuMicros,
+    nginxCpuMicros: reference?.cpuMicros ?? null,
+  };
 }
