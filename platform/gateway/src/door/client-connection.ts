@@ -15,6 +15,8 @@ export class ClientConnection {
   isClosing = false;
   /** Requests whose answer has not ended. */
   running = 0;
+  /** What services are told of it, for the host that it asked for last; kept by who tells them. */
+  forwarded: { readonly host: string; readonly lines: string } | null = null;
   private readonly socket: Socket;
 
   constructor(socket: Socket) {

@@ -11,9 +11,7 @@ import { withoutOurCookies } from './cookies.ts';
  */
 export function outgoingHead(exchange: Exchange): OutgoingHead {
   const { method, path, query, contentLength, isChunked } = exchange;
-  const headers = outgoingHeaders(exchange);
-  let head = `${method} ${path}${query} HTTP/1.1\r\n`;
-  for (let index = 0; index < headers.length; index += 2) head += `${headers[index]}: ${headers[index + 1]}\r\n`;
+  let head = `${method} ${path}${query} HTTP/1.1\r\n${outgoingLines(exchange)}`;
   if (isChunked) head += 'transfer-encoding: chunked\r\n';
   else if (contentLength > 0 || ANTICIPATE_BODY.has(method))
     head += `content-length: ${Math.max(contentLength, 0)}\r\n`;
@@ -24,42 +22,48 @@ export function outgoingHead(exchange: Exchange): OutgoingHead {
 const ANTICIPATE_BODY = new Set(['POST', 'PUT', 'PATCH']);
 
 /**
- * Names and values in turn. Everything that could be mistaken for ours is gone before the headers that `Connection` names
+ * The headers as lines of one text. Everything that could be mistaken for ours is gone before the headers that `Connection` names
  * are dropped, and ours come last: so no `Connection: x-switchyard-identity` can take them away
  * (fastify-reply-from CVE-2026-33805, Traefik CVE-2021-32813).
  */
-export function outgoingHeaders(exchange: Exchange): string[] {
-  const headers = exchange.connectionNamed === null ? exchange.kept : withoutNamed(exchange);
-  const { host, connection, cookie } = exchange;
-  const { instance } = exchange.claim!;
-  headers.push('host', host === '' ? `${instance.host}:${instance.port}` : host);
+export function outgoingLines(exchange: Exchange): string {
+  const { kept, host, connection, cookie, connectionNamed: named } = exchange;
+  let lines = '';
+  for (let index = 0; index < kept.length; index += 2)
+    if (named === null || !named.includes(kept[index]!.toLowerCase()))
+      lines += `${kept[index]}: ${kept[index + 1]}\r\n`;
   if (cookie !== '') {
     const passed = withoutOurCookies(cookie);
-    if (passed !== '') headers.push('cookie', passed);
+    if (passed !== '') lines += `cookie: ${passed}\r\n`;
   }
   if (exchange.authorization !== '' && !exchange.isOwnAuthorization)
-    headers.push('authorization', exchange.authorization);
-  if (exchange.acceptsTrailers) headers.push('te', 'trailers');
-  if (exchange.identityToken !== '') headers.push(IDENTITY_HEADER, exchange.identityToken);
-  headers.push('x-forwarded-for', connection.address, 'x-forwarded-proto', connection.scheme, 'x-forwarded-host', host);
-  headers.push('forwarded', forwardedBy(connection, host), 'x-request-id', exchange.requestId);
-  headers.push('traceparent', `00-${exchange.traceId}-${exchange.spanId}-${exchange.traceFlags}`);
-  if (exchange.tracestate !== '') headers.push('tracestate', exchange.tracestate);
-  return headers;
+    lines += `authorization: ${exchange.authorization}\r\n`;
+  if (exchange.acceptsTrailers) lines += 'te: trailers\r\n';
+  if (exchange.identityToken !== '') lines += `${IDENTITY_HEADER}: ${exchange.identityToken}\r\n`;
+  lines += host === '' ? withoutHost(exchange) : forwardedLines(connection, host);
+  lines += `x-request-id: ${exchange.requestId}\r\n`;
+  lines += `traceparent: 00-${exchange.traceId}-${exchange.spanId}-${exchange.traceFlags}\r\n`;
+  if (exchange.tracestate !== '') lines += `tracestate: ${exchange.tracestate}\r\n`;
+  return lines;
 }
 
-/** RFC 7239; IPv6 addresses and ports are quoted. */
-function forwardedBy({ address, scheme }: ClientConnection, host: string): string {
-  const node = address.includes(':') ? `"[${address}]"` : address;
-  return host === '' ? `for=${node};proto=${scheme}` : `for=${node};host="${host}";proto=${scheme}`;
+/** `Host` and what is said of the client; the same for all requests of a connection that ask for the same host. */
+function forwardedLines(connection: ClientConnection, host: string): string {
+  if (connection.forwarded?.host === host) return connection.forwarded.lines;
+  const { address, scheme } = connection;
+  let lines = `host: ${host}\r\nx-forwarded-for: ${address}\r\nx-forwarded-proto: ${scheme}\r\n`;
+  lines += `x-forwarded-host: ${host}\r\nforwarded: for=${nodeOf(address)};host="${host}";proto=${scheme}\r\n`;
+  connection.forwarded = { host, lines };
+  return lines;
 }
 
-function withoutNamed(exchange: Exchange): string[] {
-  const named = exchange.connectionNamed ?? [];
-  const headers: string[] = [];
-  for (let index = 0; index < exchange.kept.length; index += 2) {
-    const name = exchange.kept[index]!;
-    if (!named.includes(name.toLowerCase())) headers.push(name, exchange.kept[index + 1]!);
-  }
-  return headers;
+/** HTTP/1.0 may do without a Host; HTTP/1.1 towards the service may not. */
+function withoutHost({ connection, claim }: Exchange): string {
+  const { address, scheme } = connection;
+  const { host, port } = claim!.instance;
+  const lines = `host: ${host.includes(':') ? `[${host}]` : host}:${port}\r\nx-forwarded-for: ${address}\r\n`;
+  return `${lines}x-forwarded-proto: ${scheme}\r\nforwarded: for=${nodeOf(address)};proto=${scheme}\r\n`;
 }
+
+/** RFC 7239: IPv6 addresses are quoted. */
+const nodeOf = (address: string): string => (address.includes(':') ? `"[${address}]"` : address);

@@ -7,7 +7,8 @@ import type { Refusal } from '@switchyard/kit/errors';
 import { errors } from '../errors.ts';
 import type { Exchange, Runner } from '../exchange.ts';
 import { outgoingAnswer } from '../message/outgoing-answer.ts';
-import { outgoingHeaders } from '../message/outgoing-request.ts';
+import { fieldsOf } from '../message/fields.ts';
+import { outgoingLines } from '../message/outgoing-request.ts';
 import { allowedLookup } from '../routing/instance.ts';
 import type { Claim } from '../routing/claim.ts';
 import type { Forwarding } from '../stages/forward.ts';
@@ -54,7 +55,7 @@ export class Tunnel implements Watched, OpenStream, Runner {
     this.way = way;
     this.around = around;
     this.client = exchange.upgrade!.stream;
-    this.headers = [...outgoingHeaders(exchange), 'connection', 'Upgrade', 'upgrade', 'websocket'];
+    this.headers = [...fieldsOf(outgoingLines(exchange), 0)!, 'connection', 'Upgrade', 'upgrade', 'websocket'];
     this.sessionId = exchange.identityToken === '' ? null : (exchange.grant?.sessionId ?? null);
   }
 
