@@ -10,6 +10,7 @@ const TRIALS: readonly (readonly [name: string, usual: readonly string[], quick:
   ['idle-connections', [], ['--connections', '2000']],
   ['slow-instance', [], ['--rounds', '1']],
   ['outage', [], []],
+  ['standstill', [], []],
   ['killed-instance', [], []],
   ['slow-clients', [], ['--seconds', '30', '--connections', '500']],
   ['soak', [], ['--minutes', '1']],

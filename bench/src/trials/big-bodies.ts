@@ -7,9 +7,9 @@ import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { startYardRig } from '../gateway/yard-rig.ts';
-import { heldBy, residentMiB, watchPeak } from './process-watch.ts';
-import { TrialService } from './trial-service.ts';
-import { runTrial } from './trial.ts';
+import { heldBy, residentMiB, watchPeak } from './equipment/process-watch.ts';
+import { TrialService } from './equipment/trial-service.ts';
+import { runTrial } from './equipment/trial.ts';
 
 const GIB = 2 ** 30;
 /** Pieces that were not collected yet, of everything that is on its way: the same for any length. */

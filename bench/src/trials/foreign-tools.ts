@@ -8,10 +8,10 @@ import { eventually, REPOSITORY } from '@switchyard/e2e/yard-under-test';
 import { start } from '../gateway/started-process.ts';
 import { startYardRig } from '../gateway/yard-rig.ts';
 import type { YardRig } from '../gateway/yard-rig.ts';
-import { heldBy, watchPeak } from './process-watch.ts';
-import { TrialService } from './trial-service.ts';
-import type { Trial } from './trial.ts';
-import { runTrial } from './trial.ts';
+import { heldBy, watchPeak } from './equipment/process-watch.ts';
+import { TrialService } from './equipment/trial-service.ts';
+import type { Trial } from './equipment/trial.ts';
+import { runTrial } from './equipment/trial.ts';
 
 const run = promisify(execFile);
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';

@@ -4,10 +4,10 @@ import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startYardRig } from '../gateway/yard-rig.ts';
-import { heldBy } from './process-watch.ts';
-import { percentile, timedLoad } from './timed-load.ts';
-import { TrialService } from './trial-service.ts';
-import { runTrial } from './trial.ts';
+import { heldBy } from './equipment/process-watch.ts';
+import { percentile, timedLoad } from './equipment/timed-load.ts';
+import { TrialService } from './equipment/trial-service.ts';
+import { runTrial } from './equipment/trial.ts';
 
 const IDLE_MS = 30_000;
 const ANSWER_MS = 20_000;

@@ -2,10 +2,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startYardRig } from '../gateway/yard-rig.ts';
-import { inPrivateNetwork, refusedConnections } from './private-network.ts';
-import { byAnswer, inMs, percentile, timedLoad } from './timed-load.ts';
-import { TrialService } from './trial-service.ts';
-import { runTrial } from './trial.ts';
+import { inPrivateNetwork, refusedConnections } from './equipment/private-network.ts';
+import { byAnswer, inMs, percentile, timedLoad } from './equipment/timed-load.ts';
+import { TrialService } from './equipment/trial-service.ts';
+import { runTrial } from './equipment/trial.ts';
 
 const SECONDS = 16;
 const DOWN_AFTER_MS = 4_000;

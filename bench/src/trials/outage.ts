@@ -1,11 +1,11 @@
 /** All instances are gone (killed, hung, answering 503), for seconds and for 40 s: nothing is multiplied, refusals are quick, the way back is short. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { startYardRig } from '../gateway/yard-rig.ts';
-import { inPrivateNetwork, refusedConnections } from './private-network.ts';
-import { byAnswer, inMs, percentile, timedLoad } from './timed-load.ts';
-import { countsOf, TrialService } from './trial-service.ts';
-import type { Trial } from './trial.ts';
-import { runTrial } from './trial.ts';
+import { inPrivateNetwork, refusedConnections } from './equipment/private-network.ts';
+import { byAnswer, inMs, percentile, timedLoad } from './equipment/timed-load.ts';
+import { countsOf, TrialService } from './equipment/trial-service.ts';
+import type { Trial } from './equipment/trial.ts';
+import { runTrial } from './equipment/trial.ts';
 
 const RATE = 500;
 const BEFORE_SECONDS = 3;

@@ -6,10 +6,10 @@ import { startTraffic } from '@switchyard/e2e/traffic/traffic';
 import { REPOSITORY } from '@switchyard/e2e/yard-under-test';
 import { answersOk, start, untilUp } from '../gateway/started-process.ts';
 import { NODE_FLAGS, startYardRig } from '../gateway/yard-rig.ts';
-import { ProbeInstances, registrationOf } from './probe-instances.ts';
-import { percentile } from './timed-load.ts';
-import { tellFailures } from './traffic-figures.ts';
-import { runTrial } from './trial.ts';
+import { ProbeInstances, registrationOf } from './equipment/probe-instances.ts';
+import { percentile } from './equipment/timed-load.ts';
+import { tellFailures } from './equipment/traffic-figures.ts';
+import { runTrial } from './equipment/trial.ts';
 
 const { values } = parseArgs({
   options: { minutes: { type: 'string', default: '10' }, rate: { type: 'string', default: '300' } },

@@ -4,12 +4,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs, promisify } from 'node:util';
 import { startYardRig } from '../gateway/yard-rig.ts';
 import type { YardRig } from '../gateway/yard-rig.ts';
-import { heldBy } from './process-watch.ts';
-import { byAnswer, percentile, timedLoad } from './timed-load.ts';
-import type { TimedRequest } from './timed-load.ts';
-import { TrialService } from './trial-service.ts';
-import type { Trial } from './trial.ts';
-import { runTrial } from './trial.ts';
+import { heldBy } from './equipment/process-watch.ts';
+import { byAnswer, percentile, timedLoad } from './equipment/timed-load.ts';
+import type { TimedRequest } from './equipment/timed-load.ts';
+import { TrialService } from './equipment/trial-service.ts';
+import type { Trial } from './equipment/trial.ts';
+import { runTrial } from './equipment/trial.ts';
 
 const RATE = 200;
 const QUIET_SECONDS = 15;

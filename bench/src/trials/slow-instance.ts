@@ -7,10 +7,10 @@ import { accepts, start, untilUp } from '../gateway/started-process.ts';
 import { NGINX_HEAD, NGINX_HTTP, nginxWords } from '../gateway/upstream.ts';
 import { startYardRig } from '../gateway/yard-rig.ts';
 import { median } from '../report.ts';
-import { byAnswer, percentile, timedLoad } from './timed-load.ts';
-import { TrialService } from './trial-service.ts';
-import type { Trial } from './trial.ts';
-import { runTrial } from './trial.ts';
+import { byAnswer, percentile, timedLoad } from './equipment/timed-load.ts';
+import { TrialService } from './equipment/trial-service.ts';
+import type { Trial } from './equipment/trial.ts';
+import { runTrial } from './equipment/trial.ts';
 
 const DELAY_MS = 20;
 const JITTER_MS = 4;

@@ -8,6 +8,8 @@ export interface Watched extends Rostered {
 }
 
 const TICK_MS = 100;
+/** Between two ticks: after longer than this, it was this process that stood still (a paused machine, a throttled container). */
+const STALL_MS = 500;
 
 export class Deadlines {
   /** `performance.now()` of the last tick: exact enough to notice silence. */
@@ -15,6 +17,7 @@ export class Deadlines {
   private readonly watched = new Roster<Watched>();
   private readonly nowMs: () => number;
   private timer: NodeJS.Timeout | null = null;
+  private isPutOff = false;
 
   constructor(nowMs: () => number) {
     this.nowMs = nowMs;
@@ -43,7 +46,13 @@ export class Deadlines {
   }
 
   tick(): void {
-    this.coarseNowMs = this.nowMs();
+    const nowMs = this.nowMs();
+    const hasStalled = nowMs - this.coarseNowMs > STALL_MS;
+    this.coarseNowMs = nowMs;
+    // Timers come before sockets are read: answers that came in time lie there unread, and services would be blamed for all of them.
+    // Once only: a process that is always late must notice silence too.
+    this.isPutOff = hasStalled && !this.isPutOff;
+    if (this.isPutOff) return;
     this.watched.forEach((watched) => watched.checkDeadline(this.coarseNowMs));
   }
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { YardRig } from '../gateway/yard-rig.ts';
+import type { YardRig } from '../../gateway/yard-rig.ts';
 import { registrationOf } from './probe-instances.ts';
 import type { ProbeInstance, ProbeInstances } from './probe-instances.ts';
 

@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { machine, markdownTable } from '../report.ts';
-import { stopAll } from '../gateway/started-process.ts';
+import { machine, markdownTable } from '../../report.ts';
+import { stopAll } from '../../gateway/started-process.ts';
 
 export interface Trial {
   /** Temporary; removed at the end. */

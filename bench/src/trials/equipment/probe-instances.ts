@@ -2,8 +2,8 @@
 import path from 'node:path';
 import type { RegistrationInput } from '@switchyard/contracts/registry';
 import { freePorts, REPOSITORY } from '@switchyard/e2e/yard-under-test';
-import { answersOk, start, untilUp } from '../gateway/started-process.ts';
-import type { StartedProcess } from '../gateway/started-process.ts';
+import { answersOk, start, untilUp } from '../../gateway/started-process.ts';
+import type { StartedProcess } from '../../gateway/started-process.ts';
 import type { Trial } from './trial.ts';
 
 const PROBE = path.join(REPOSITORY, 'e2e/src/traffic/probe.mjs');

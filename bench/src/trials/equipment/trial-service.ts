@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { freePorts, REPOSITORY } from '@switchyard/e2e/yard-under-test';
-import { accepts, start, untilUp } from '../gateway/started-process.ts';
-import type { StartedProcess } from '../gateway/started-process.ts';
+import { accepts, start, untilUp } from '../../gateway/started-process.ts';
+import type { StartedProcess } from '../../gateway/started-process.ts';
 import type { Trial } from './trial.ts';
 
 const BUILDS_WITHIN_MS = 180_000;
@@ -29,11 +29,15 @@ export interface ServiceBehaviour {
 export async function buildService(trial: Trial): Promise<string> {
   const program = path.join(trial.folder, 'service');
   const go = existsSync(USUAL_GO) ? USUAL_GO : 'go';
-  await promisify(execFile)(go, ['build', '-o', program, path.join(REPOSITORY, 'bench/src/trials/service.go')], {
-    cwd: trial.folder,
-    timeout: BUILDS_WITHIN_MS,
-    env: { ...process.env, GO111MODULE: 'off' },
-  });
+  await promisify(execFile)(
+    go,
+    ['build', '-o', program, path.join(REPOSITORY, 'bench/src/trials/equipment/service.go')],
+    {
+      cwd: trial.folder,
+      timeout: BUILDS_WITHIN_MS,
+      env: { ...process.env, GO111MODULE: 'off' },
+    },
+  );
   return program;
 }
 

@@ -1,5 +1,5 @@
 /** Requests at a fixed rate, each with when it was sent, how it was answered, and how long that took. */
-import { runLoad } from '../http-load.ts';
+import { runLoad } from '../../http-load.ts';
 
 export interface TimedRequest {
   readonly method: string;
