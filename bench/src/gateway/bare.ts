@@ -87,4 +87,4 @@ const way = {
 } as unknown as Way;
 
 deadlines.start();
-await new FrontDoor({ way, nowMs }).listen({ host: '127.0.0.1', port: Number(process.env['PORT']) });
+await new FrontDoor({ way, nowMs, clients: pace }).listen({ host: '127.0.0.1', port: Number(process.env['PORT']) });

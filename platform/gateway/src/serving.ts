@@ -185,7 +185,12 @@ export async function composeServing(options: ServingOptions): Promise<Serving> 
   });
   const ticketKeys =
     environment.TLS_TICKET_KEYS === undefined ? randomBytes(48) : Buffer.from(environment.TLS_TICKET_KEYS, 'hex');
-  const door = new FrontDoor({ way, nowMs, tls: tls && certificate && { ...certificate, port: tls.port, ticketKeys } });
+  const door = new FrontDoor({
+    way,
+    nowMs,
+    clients: environment.GATEWAY_SETTINGS.clients,
+    tls: tls && certificate && { ...certificate, port: tls.port, ticketKeys },
+  });
   const poll = new EndedPoll(store, ended, after);
   const watch = new TableWatch({
     registryUrl: environment.REGISTRY_URL,

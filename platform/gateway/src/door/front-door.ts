@@ -6,6 +6,7 @@ import { Server as NetServer } from 'node:net';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import type { GatewaySettings } from '@switchyard/contracts/gateway-settings';
 import { listenOn } from '@switchyard/kit/http/server';
 import { Exchange } from '../exchange.ts';
 import type { Upgrade } from '../exchange.ts';
@@ -25,10 +26,6 @@ import type { TlsDoorOptions } from './tls/tls-door.ts';
 import { answerUnparsed } from './unparsed.ts';
 
 const HEAD_MAX_BYTES = 16_384;
-/** From the first byte of a request to the end of its head. */
-const HEAD_TIMEOUT_MS = 15_000;
-const KEEP_ALIVE_MS = 72_000;
-const CONNECTIONS_MAX = 20_000;
 
 const EXCHANGE = Symbol('exchange');
 type Carrier = ServerResponse & { [EXCHANGE]?: Exchange };
@@ -36,6 +33,7 @@ type Carrier = ServerResponse & { [EXCHANGE]?: Exchange };
 export interface FrontDoorOptions {
   readonly way: Way;
   readonly nowMs: () => number;
+  readonly clients: GatewaySettings['clients'];
   /** Without it there is no HTTPS. */
   readonly tls?: Pick<TlsDoorOptions, 'pair' | 'port' | 'ticketKeys'> | undefined;
 }
@@ -54,6 +52,7 @@ export class FrontDoor {
   private readonly lane: LaneSurroundings;
 
   constructor(options: FrontDoorOptions) {
+    const { clients } = options;
     this.way = options.way;
     this.nowMs = options.nowMs;
     this.server = createServer({
@@ -61,11 +60,11 @@ export class FrontDoor {
       maxHeaderSize: HEAD_MAX_BYTES,
       // Checked by our own stage, which answers a problem document.
       requireHostHeader: false,
-      headersTimeout: HEAD_TIMEOUT_MS,
+      headersTimeout: clients.headTimeoutMs,
       // Bodies may take as long as they flow; silence is noticed where they are read.
       requestTimeout: 0,
       connectionsCheckingInterval: 2_000,
-      keepAliveTimeout: KEEP_ALIVE_MS,
+      keepAliveTimeout: clients.keepAliveMs,
       noDelay: true,
       // Anything but a WebSocket (h2c above all) is answered as if the upgrade had not been asked for; so is a WebSocket
       // behind a request that still waits for its answer on the same connection.
@@ -73,7 +72,7 @@ export class FrontDoor {
     });
     // 0: never cut off silently; more than 100 headers are refused by our own stage.
     this.server.maxHeadersCount = 0;
-    this.server.maxConnections = CONNECTIONS_MAX;
+    this.server.maxConnections = clients.connections;
     const { way } = this;
     function closed(this: Carrier): void {
       way.close(this[EXCHANGE]!);
@@ -92,14 +91,14 @@ export class FrontDoor {
     this.server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) =>
       answerUnparsed(error, socket as Socket),
     );
-    this.lane = this.openLane();
+    this.lane = this.openLane(clients.keepAliveMs);
     const { tls } = options;
     this.tls =
       tls === undefined
         ? null
         : new TlsDoor({
             ...tls,
-            connectionsMax: CONNECTIONS_MAX,
+            connectionsMax: clients.connections,
             onConnection: (socket) => {
               if (socket.alpnProtocol === 'h2') return this.enterHttp2(socket);
               this.enter(socket);
@@ -111,7 +110,7 @@ export class FrontDoor {
   /**
    * Connections begin in the fast lane. node:http keeps its own listener for those that are handed to it, and all its limits.
    */
-  private openLane(): LaneSurroundings {
+  private openLane(keepAliveMs: number): LaneSurroundings {
     const { server, way, nowMs } = this;
     const listeners = server.listeners('connection');
     server.removeAllListeners('connection');
@@ -120,7 +119,7 @@ export class FrontDoor {
       way,
       nowMs,
       headMaxBytes: HEAD_MAX_BYTES,
-      keepAliveMs: KEEP_ALIVE_MS,
+      keepAliveMs,
       isLeaving: () => this.isClosing || this.isDeparting,
       began: (exchange) => this.running.add(exchange),
       closed: this.onClosed,

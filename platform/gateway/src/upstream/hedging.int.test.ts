@@ -1,3 +1,4 @@
+/** When an answer takes long: asked once more, of somebody else. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { IncomingMessage, RequestListener } from 'node:http';

@@ -1,3 +1,4 @@
+/** How long a client of which pace is waited for. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Pace } from './pace.ts';

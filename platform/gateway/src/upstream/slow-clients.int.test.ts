@@ -1,3 +1,4 @@
+/** Clients that send or take too slowly, with real sockets. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
