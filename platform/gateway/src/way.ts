@@ -77,8 +77,9 @@ export class Way {
     }
   }
 
-  /** Answers a problem; the stages between are left out. */
+  /** Answers a problem; the stages between are left out. Not when it has ended: its connection may carry another request by then. */
   refuse(exchange: Exchange, refusal: Refusal): void {
+    if (exchange.isAccounted) return;
     exchange.errorCode = refusal.error.code;
     exchange.at = this.stages.length;
     answerRefusal(exchange, refusal, this.cors);

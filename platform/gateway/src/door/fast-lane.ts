@@ -32,6 +32,8 @@ export interface LaneSurroundings {
 
 /** A piece up to this length is joined to the head before it: one write instead of two. */
 const ONE_WRITE_MAX_BYTES = 16_384;
+/** Of requests that wait behind the one that is answered. */
+const HELD_MAX_BYTES = 16_384;
 const NOTHING = Buffer.alloc(0);
 
 export class FastLane implements ClientSide {
@@ -82,8 +84,8 @@ export class FastLane implements ClientSide {
     if (this.held.length === 0) return;
     // Its memory is needed for the next read.
     this.held = Buffer.from(this.held);
-    // Nobody wants it yet: the kernel keeps what comes, and the client waits.
-    if (this.exchange !== null) this.pause();
+    // Nobody wants it yet. As long as it is little, reading goes on, for the client may leave; then the kernel keeps what comes.
+    if (this.hasEnough) this.pause();
   };
 
   /** Works off what arrived, as far as it may be. */
@@ -143,7 +145,8 @@ export class FastLane implements ClientSide {
     this.bodyLeft -= length;
     if (this.isDiscarding) return true;
     reader!.bodyData(length === held.length ? held : held.subarray(0, length));
-    if (this.bodyLeft === 0 && this.reader !== null) this.reader.bodyEnded();
+    // Whoever got it may have given up, and another request may be read by now.
+    if (this.bodyLeft === 0 && this.reader === reader) reader!.bodyEnded();
     return true;
   }
 
@@ -310,14 +313,20 @@ export class FastLane implements ClientSide {
     this.exchange = null;
     if (exchange === null) return;
     this.around.way.close(exchange);
+    if (this.bodyLeft > 0) this.isDiscarding = true;
     if (this.closesAfter || this.connection.isClosing) {
       this.connection.closeAfterAnswer();
       this.socket.destroySoon();
       return;
     }
-    if (this.bodyLeft > 0) this.isDiscarding = true;
+    this.isBodyPaused = false;
     this.work();
-    if (this.exchange === null) this.resume();
+    // Also when the next request has begun: that its client leaves is only seen while its connection is read.
+    if (!this.hasEnough) this.resume();
+  }
+
+  private get hasEnough(): boolean {
+    return this.isBodyPaused || this.held.length > (this.bodyLeft > 0 ? 0 : HELD_MAX_BYTES);
   }
 
   private pause(): void {

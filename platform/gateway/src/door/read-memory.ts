@@ -25,6 +25,8 @@ export function readInto(socket: Socket, read: (piece: Buffer) => void): boolean
   const callback = symbolOf(socket, 'kBufferCb');
   const handle = insides._handle;
   if (buffer === undefined || callback === undefined || typeof handle?.useUserBuffer !== 'function') return false;
+  // What was read before would be told after what comes now.
+  if (socket.readableLength > 0) return false;
   insides[buffer] = memory;
   insides[callback] = ((length) => {
     read(memory.subarray(0, length));

@@ -66,6 +66,7 @@ export class ConnectionPool {
     if (this.idle.length === 0) return null;
     const nowMs = performance.now();
     for (let connection = this.idle.pop(); connection !== undefined; connection = this.idle.pop()) {
+      if (!connection.isOpen) continue;
       if (nowMs < connection.idleUntilMs) {
         if (isRepeatable || nowMs - connection.idleSinceMs <= UNREPEATABLE_IDLE_MAX_MS) return connection;
         // Those below it have been idle for longer still; it goes on to serve what may be repeated.

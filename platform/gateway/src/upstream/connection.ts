@@ -88,6 +88,11 @@ export class UpstreamConnection {
     });
   }
 
+  /** false: it is broken or closed, even where that has not been told yet. */
+  get isOpen(): boolean {
+    return !this.isClosed && !this.socket.destroyed;
+  }
+
   /** What an idle service said of how long it keeps the connection, in seconds. */
   get keepAliveSeconds(): number {
     return this.parser.keepAliveSeconds;
@@ -116,7 +121,8 @@ export class UpstreamConnection {
 
   /** The memory of `piece` is its giver's again when the call returns. false: enough is under way, `onDrain` tells when there is room again. */
   write(piece: Buffer): boolean {
-    if (this.isClosed) return true;
+    // A chunk of no bytes would be the end of the body.
+    if (this.isClosed || piece.length === 0) return true;
     let { head } = this;
     this.head = '';
     if (this.isChunked) head += `${piece.length.toString(16)}\r\n`;
@@ -185,7 +191,7 @@ export class UpstreamConnection {
   private settle(): void {
     this.handler = null;
     if (this.isClosed) return;
-    if (this.parser.isReusable && !this.isSending) {
+    if (this.parser.isReusable && !this.isSending && this.socket.writableLength === 0) {
       // Whoever had it may have paused it with the last bytes of his answer.
       this.socket.resume();
       this.options.onFree(this);

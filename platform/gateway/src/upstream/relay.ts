@@ -172,8 +172,9 @@ export class Relay implements AttemptWatcher, Watched, BodyReader, OpenStream, R
     const { exchange } = this;
     const { client } = exchange;
     this.finish();
-    if (exchange.hasBody && !client.hasWholeBody) {
-      attempt.giveUp();
+    if (exchange.hasBody) {
+      if (!client.hasWholeBody) attempt.giveUp();
+      // Its end may be here, and wait for an instance that takes no more: it would keep the next request waiting.
       client.discardBody();
     }
     client.end(exchange.acceptsTrailers && trailers.length > 0 ? outgoingTrailers(trailers) : undefined);
