@@ -239,7 +239,7 @@ describe('a full disk', { timeout: 180_000 }, () => {
   let load: Traffic;
 
   before(async () => {
-    disk = await smallDisk('64m');
+    disk = await smallDisk('128m');
     if (disk === null) return;
     small = await ProbeYard.create({ within: disk, more: { bake: '1s' } });
     await small.up();
