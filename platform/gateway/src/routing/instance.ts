@@ -84,7 +84,7 @@ export const allowedLookup: LookupFunction = (hostname, options, callback) => {
     const allowed = addresses.filter((found) => isAllowedAddress(found.address));
     const first = allowed[0];
     if (first === undefined)
-      return callback(Object.assign(new Error(`no allowed address for ${hostname}`), { code: 'EADDRNOTAVAIL' }), '', 0);
+      return callback(Object.assign(new Error(`no allowed address for ${hostname}`), { code: 'EHOSTUNREACH' }), '', 0);
     if (options.all === true) return callback(null, allowed, 0);
     callback(null, first.address, first.family);
   });

@@ -10,7 +10,7 @@ export interface AttemptWatcher {
   attemptPauses(attempt: Attempt): void;
   attemptDrains(attempt: Attempt): void;
   attemptEnds(attempt: Attempt, trailers: readonly string[]): void;
-  attemptBreaks(attempt: Attempt): void;
+  attemptBreaks(attempt: Attempt, error: Error): void;
 }
 
 export class Attempt implements AnswerHandler {
@@ -67,7 +67,7 @@ export class Attempt implements AnswerHandler {
     this.watcher.attemptEnds(this, trailers);
   }
 
-  onBroken(): void {
-    this.watcher.attemptBreaks(this);
+  onBroken(error: Error): void {
+    this.watcher.attemptBreaks(this, error);
   }
 }

@@ -98,6 +98,10 @@ export function punish(claim: Claim, afterMs: number, nowMs: number): void {
   claim.failed(afterMs, nowMs);
 }
 
+/** This process has no descriptor, port or memory left for a connection. */
+export const isOwnShortage = (error: NodeJS.ErrnoException): boolean => OWN_SHORTAGES.has(error.code ?? '');
+const OWN_SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']);
+
 /** What the client is told of a failed attempt. */
 export const refusalOf = (wasSent: boolean): Refusal =>
   wasSent ? refuse(errors.UPSTREAM_BROKE) : refuse(errors.UPSTREAM_UNREACHABLE, { retryAfterSeconds: 1 });

@@ -13,7 +13,7 @@ import { Attempt } from './attempt.ts';
 import type { AttemptWatcher } from './attempt.ts';
 import type { OutgoingHead } from './connection.ts';
 import type { Watched } from './deadlines.ts';
-import { claimAgain, claimBeside, isRepeatable, punish, refusalOf } from './failures.ts';
+import { claimAgain, claimBeside, isOwnShortage, isRepeatable, punish, refusalOf } from './failures.ts';
 import type { OpenStream, StreamEnd } from './open-streams.ts';
 import { Pace } from './pace.ts';
 
@@ -180,11 +180,13 @@ export class Relay implements AttemptWatcher, Watched, BodyReader, OpenStream, R
     client.end(exchange.acceptsTrailers && trailers.length > 0 ? outgoingTrailers(trailers) : undefined);
   }
 
-  attemptBreaks(attempt: Attempt): void {
+  attemptBreaks(attempt: Attempt, error: Error): void {
     if (this.phase === 'done') return;
     const { exchange, around } = this;
     // It is the client who left, in the middle of its body.
     if (!exchange.isWanted) return this.stop();
+    // Nothing was sent, and no instance is to blame.
+    if (isOwnShortage(error)) return this.give(refuse(errors.OVERLOADED, { retryAfterSeconds: 1 }));
     const nowMs = around.nowMs();
     punish(attempt.claim, nowMs - attempt.startedAtMs, nowMs);
     if (this.hedge !== null) return this.drop(attempt);
