@@ -1,5 +1,6 @@
 /** A client whose request node:http reads: everything but the plain requests of the fast lane. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { writeCopy } from '../copied-write.ts';
 import type { BodyReader, ClientSide, RequestHead } from './client-side.ts';
 import type { ClientConnection } from './client-connection.ts';
@@ -49,7 +50,12 @@ export class HttpClientSide implements ClientSide {
   }
 
   sendContinue(): void {
-    this.response.writeContinue();
+    const { response } = this;
+    if (response.socket !== null) return response.writeContinue();
+    // Behind another answer, Node.js would put it between this one's head and its body.
+    response.once('socket', () => {
+      if (!response.headersSent) response.writeContinue();
+    });
   }
 
   readBody(reader: BodyReader): void {
@@ -115,7 +121,11 @@ export class HttpClientSide implements ClientSide {
   cut(): void {
     const { request, response } = this;
     // Without a length and without chunks, only a reset tells the end from a break.
-    if (request.httpVersionMinor === 0 && !response.hasHeader('content-length')) request.socket.resetAndDestroy();
+    const isBare = request.httpVersionMinor === 0 && !response.hasHeader('content-length');
+    const cut = (socket: Socket): unknown => (isBare ? socket.resetAndDestroy() : socket.destroy());
+    // Behind another answer, Node.js would send what it has of this one when its turn comes, and leave the connection open.
+    if (response.socket === null) response.once('socket', cut);
+    else cut(response.socket);
     response.destroy();
   }
 

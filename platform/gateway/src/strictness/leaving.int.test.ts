@@ -7,11 +7,13 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { sendRaw } from '../testing/raw-client.ts';
 import { startTestYard } from '../testing/test-yard.ts';
 import type { TestYard } from '../testing/test-yard.ts';
 import { ConnectionPool } from '../upstream/connection-pool.ts';
 import type { AnswerHandler, UpstreamConnection } from '../upstream/connection.ts';
 import { allowedLookup } from '../routing/instance.ts';
+import { readAnswers } from './answer-stream.ts';
 import { startRecordingUpstream } from './recording-upstream.ts';
 
 const GIVE_UP_MS = 5_000;
@@ -140,4 +142,49 @@ test('a connection whose service answered without taking the whole body is not u
   pool.take(second, true);
   assert.equal(await second.done, 'whole');
   assert.equal(connections, 2);
+});
+
+const LONG = 'x'.repeat(60_000);
+
+/** Answers `/slow` a moment after what is behind it, and breaks off its answer to `/broken`. */
+async function startBehindSlow(context: TestContext) {
+  let slow: Socket | null = null;
+  const behind = Promise.withResolvers<void>();
+  const upstream = await startRecordingUpstream(context, ({ target }, socket) => {
+    if (target === '/slow') {
+      slow = socket;
+      return null;
+    }
+    if (target === '/broken') {
+      socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhal');
+      socket.once('close', () => behind.resolve());
+      return null;
+    }
+    setTimeout(() => behind.resolve(), 50);
+    return `HTTP/1.1 200 OK\r\nContent-Length: ${LONG.length}\r\n\r\n${LONG}`;
+  });
+  const yard = await startTestYard(context, {
+    echo: { routes: ['/'], deployments: { 'echo-1': [{ id: 'a', port: upstream.port }] } },
+  });
+  void behind.promise.then(() => slow?.write(OK));
+  return yard.gateway.port;
+}
+
+/** It goes to node:http, and what follows it on its connection too. */
+const SLOW = 'OPTIONS /slow HTTP/1.1\r\nHost: a\r\n\r\n';
+
+test('an answer that broke off behind another one is cut when its turn comes', async (t) => {
+  const port = await startBehindSlow(t);
+  const { all, wasClosed } = await sendRaw(port, SLOW + get('/broken'));
+  assert.ok(wasClosed);
+  assert.equal(all.match(/^HTTP\/1\.1 200 OK/gm)?.length, 1, all);
+});
+
+test('100 Continue comes before the head of its answer, or not at all, behind another answer', async (t) => {
+  const port = await startBehindSlow(t);
+  const expecting =
+    'POST /x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi';
+  const { all } = await sendRaw(port, SLOW + expecting);
+  const { answers, fault, rest } = readAnswers(all, ['OPTIONS', 'POST']);
+  assert.deepEqual([answers.map(({ body }) => body), fault, rest], [['ok', LONG], null, ''], all.slice(0, 1_000));
 });
