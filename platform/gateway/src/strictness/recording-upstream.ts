@@ -74,7 +74,7 @@ export async function startRecordingUpstream(
 }
 
 /** null: not whole yet; a string: why no gateway may send it. */
-function readRequest(pending: string): { request: RecordedRequest; length: number } | string | null {
+export function readRequest(pending: string): { request: RecordedRequest; length: number } | string | null {
   const end = pending.indexOf('\r\n\r\n');
   if (end === -1) return null;
   const [first = '', ...lines] = pending.slice(0, end).split('\r\n');
