@@ -179,7 +179,10 @@ describe('the platform of a yard', { timeout: 300_000 }, () => {
       assert.equal(await exit, 4);
       assert.deepEqual(await instanceOf(yard, 'gateway'), before);
       assert.equal((await yard.get('/web')).status, 200);
-      assert.match(await yard.done(['history', '--json']), /"outcome":"reverted","reason":"gateway-2(?:: ended| does not stay well)/);
+      assert.match(
+        await yard.done(['history', '--json']),
+        /"outcome":"reverted","reason":"gateway-2(?:: ended| does not stay well)/,
+      );
     }));
 
   it('goes down without a trace in the middle of a swap of its gateway', async () => {
