@@ -56,7 +56,7 @@ export class ConnectionPool {
     this.stopSweeping();
   }
 
-  /** At once; what runs fails. */
+  /** At once; nobody hears what becomes of what runs. */
   destroy(): void {
     this.close();
     for (const connection of this.all) connection.giveUp();

@@ -126,7 +126,10 @@ export class Relay implements AttemptWatcher, Watched, BodyReader, OpenStream, R
     const isFailure = status === 502 || status === 503 || status === 504;
     if (this.hedge !== null) {
       if (isFailure) return this.drop(attempt);
-      this.drop(attempt === this.attempt ? this.hedge : this.attempt!);
+      const slower = attempt === this.attempt ? this.hedge : this.attempt!;
+      // So long it takes at least: an instance that hangs must not look idle.
+      slower.claim.instance.latency.observe(nowMs - slower.startedAtMs, nowMs);
+      this.drop(slower);
     }
     this.settle(isFailure);
     const head = outgoingAnswer(exchange, status, rawHeaders, around.cors);
