@@ -11,7 +11,8 @@ import { connect } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import { takeOver, untilGone } from '../testing/gateway-process.ts';
 import { healthOf, untilServing } from '../testing/several-workers.ts';
-import { askStream, certificateFor, freePort } from '../testing/secure-yard.ts';
+import { askStream, certificateFor } from '../testing/secure-yard.ts';
+import { freePort } from '../testing/free-port.ts';
 import { startHandoverYard } from '../testing/test-handover.ts';
 import type { HandoverYard } from '../testing/test-handover.ts';
 

@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { connect } from 'node:http2';
 import { test } from 'node:test';
 import { IDENTITY_HEADER } from '@switchyard/contracts/identity';
-import { answerOf, askStream, certificateFor, freePort } from '../testing/secure-yard.ts';
+import { answerOf, askStream, certificateFor } from '../testing/secure-yard.ts';
+import { freePort } from '../testing/free-port.ts';
 import { PASSWORD, TestSessionStore } from '../testing/test-session-store.ts';
 import { startTestYard, startUpstream } from '../testing/test-yard.ts';
 

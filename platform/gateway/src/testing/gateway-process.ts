@@ -1,13 +1,11 @@
 /** Gateways as processes, one after the other at one door, as the yard starts them. */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { INSTANCE_HEADER } from '@switchyard/contracts/identity';
-import { listenOn, portOf } from '@switchyard/kit/http/server';
+import { freePort } from './free-port.ts';
 
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 const DEADLINE_MS = 20_000;
@@ -126,13 +124,4 @@ function environmentOf(yard: ProcessYard, gateway: GatewayProcess): Record<strin
     KEYS_DIR: join(yard.folder, 'keys'),
     ...yard.environment,
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await listenOn(server, { host: '127.0.0.1', port: 0 });
-  const port = portOf(server);
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -1,16 +1,14 @@
 /** A gateway with HTTPS on free ports, for clients that trust an authority of the test's own. */
 import { rmSync } from 'node:fs';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import type { RequestListener } from 'node:http';
 import { connect } from 'node:http2';
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
-import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import { TestAuthority } from './test-certificate.ts';
 import type { TestCertificate } from './test-certificate.ts';
 import { startYardWith } from './test-yard.ts';
 import type { TestUpstream, TestYard } from './test-yard.ts';
+import { freePort } from './free-port.ts';
 
 export interface SecureYard extends TestYard {
   readonly upstream: TestUpstream;
@@ -85,14 +83,4 @@ export async function answerOf(stream: ClientHttp2Stream): Promise<StreamAnswer>
   await new Promise((resolve) => stream.on('close', resolve));
   const status = Number((head as Record<string, unknown>)[':status'] ?? 0);
   return { status, headers: head, text: Buffer.concat(pieces).toString(), trailers, resetCode: stream.rstCode ?? 0 };
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { connect } from 'node:http2';
 import { Agent, request } from 'node:https';
 import { test } from 'node:test';
-import { askStream, certificateFor, freePort } from '../testing/secure-yard.ts';
+import { askStream, certificateFor } from '../testing/secure-yard.ts';
+import { freePort } from '../testing/free-port.ts';
 import { healthOf, untilServing } from '../testing/several-workers.ts';
 import { startHandoverYard } from '../testing/test-handover.ts';
 

@@ -11,6 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { listenOn, portOf } from '@switchyard/kit/http/server';
 import { GO, nginxConfiguration, PYTHON } from './parser-sources.ts';
 import type { Parser, Seen } from './seen.ts';
+import { freePort } from '../../testing/free-port.ts';
 
 const START_MS = 20_000;
 /** Compiling the standard library's server for the first time. */
@@ -189,13 +190,4 @@ async function end(child: ChildProcess): Promise<void> {
   const ended = once(child, 'exit');
   child.kill('SIGKILL');
   await ended;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await listenOn(server, { host: '127.0.0.1', port: 0 });
-  const port = portOf(server);
-  server.close();
-  await once(server, 'close');
-  return port;
 }
