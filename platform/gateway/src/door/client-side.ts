@@ -36,6 +36,8 @@ export interface ClientSide {
   readonly isAnswered: boolean;
   /** Whether nothing of the request's body is still to come. */
   readonly hasWholeBody: boolean;
+  /** Whether no other answer has to leave before this one (pipelining). */
+  readonly isItsTurn: boolean;
   /** Bytes of the answer that wait here because the client takes them slowly. */
   readonly waitingBytes: number;
 

@@ -209,6 +209,10 @@ export class FastLane implements ClientSide {
     return this.bodyLeft === 0;
   }
 
+  get isItsTurn(): boolean {
+    return true;
+  }
+
   get waitingBytes(): number {
     return this.pending.length + this.socket.writableLength;
   }

@@ -45,6 +45,10 @@ export class HttpClientSide implements ClientSide {
     return this.request.complete;
   }
 
+  get isItsTurn(): boolean {
+    return this.response.socket !== null;
+  }
+
   get waitingBytes(): number {
     return this.response.writableLength;
   }

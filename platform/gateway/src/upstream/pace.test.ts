@@ -50,3 +50,9 @@ test('without a limit nobody is too slow', () => {
     -1,
   );
 });
+
+test('what turns out to wait still is no debt', () => {
+  const pace = new Pace(LIMITS);
+  assert.equal(pace.isTooSlow(true, 100_000, 0), false);
+  assert.equal(pace.isTooSlow(true, -200, 1_000), false);
+});

@@ -30,8 +30,9 @@ export class Pace {
   isTooSlow(isWaitedFor: boolean, bytes: number, nowMs: number): boolean {
     const { minBytesPerSecond, graceMs, pauseMs } = this.limits;
     if (minBytesPerSecond === 0) return false;
-    const earnedMs = ((bytes - this.bytes) * 1_000) / minBytesPerSecond;
-    this.bytes = bytes;
+    // What was counted as taken may turn out to wait still: that is no debt.
+    const earnedMs = (Math.max(0, bytes - this.bytes) * 1_000) / minBytesPerSecond;
+    this.bytes = Math.max(this.bytes, bytes);
     this.creditMs = Math.min(this.creditMs + earnedMs, Math.max(graceMs, pauseMs));
     if (isWaitedFor && this.lookedAtMs !== -1) this.creditMs -= nowMs - this.lookedAtMs;
     this.lookedAtMs = nowMs;

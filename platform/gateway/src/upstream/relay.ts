@@ -260,7 +260,7 @@ export class Relay implements AttemptWatcher, Watched, BodyReader, OpenStream, R
     const { exchange, phase } = this;
     const { client } = exchange;
     const isSending = phase === 'sending' && this.bodyHasBegun;
-    const isWaitedFor = isSending ? !this.isBodyPaused : this.awaitsDrain;
+    const isWaitedFor = isSending ? !this.isBodyPaused : this.awaitsDrain && client.isItsTurn;
     this.claim.heldByClient(isWaitedFor);
     if (!isSending && !isWaitedFor) return false;
     this.pace ??= new Pace(this.around.pace);

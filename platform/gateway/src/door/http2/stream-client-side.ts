@@ -51,6 +51,10 @@ export class StreamClientSide implements ClientSide {
     return this.isBodyWhole;
   }
 
+  get isItsTurn(): boolean {
+    return true;
+  }
+
   get waitingBytes(): number {
     return this.stream.writableLength;
   }
